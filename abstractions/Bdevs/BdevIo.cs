@@ -1,0 +1,125 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using Spindle.Memory;
+using Spindle.Threading;
+
+namespace Spindle.Bdevs;
+
+/// <summary>Called once when an I/O has ended, on the storage thread that submitted it, never inside the submission.</summary>
+/// <param name="state">What the submitter passed.</param>
+/// <param name="result">How it ended.</param>
+public delegate void BdevIoCallback(object? state, in BdevIoResult result);
+
+/// <summary>The host's side of a <see cref="BdevIo"/>.</summary>
+internal abstract class BdevIoOwner
+{
+    internal abstract void OnComplete(BdevIo io, uint generation, in BdevIoResult result);
+}
+
+/// <summary>One I/O on its way through a bdev. Pooled per bdev and storage thread: a module uses it from <see cref="Bdev.Submit"/> until it
+/// completes it, on that thread only, and never looks at it afterwards.</summary>
+/// <remarks><para>Buffers: the submitter owns them and keeps them valid and, for writes, unchanged until the completion callback. A module
+/// neither keeps them nor touches them after completing. The vectors are at least aligned to <see cref="Bdev.RequiredAlignment"/>; the host copies otherwise.</para>
+/// <para>Completion: exactly one call of a <c>Complete</c> method with the <see cref="Generation"/> read during <see cref="Bdev.Submit"/>.
+/// A second or late call, or one on another thread, is detected, harms no other I/O and is charged to the module.</para></remarks>
+public sealed unsafe class BdevIo
+{
+    internal BdevIoOwner Owner = null!;
+    internal uint CurrentGeneration = 1;
+    internal BdevIoCallback? Callback;
+    internal object? CallbackState;
+    internal BdevIo? Next;
+    internal BdevIo? Previous;
+    internal object? HostState;
+    internal long SubmitTicks;
+    internal uint HostFlags;
+    internal BdevIoResult Result;
+
+    private IoVec* _iovs;
+    private int _iovCapacity;
+
+    internal BdevIo() { }
+
+    /// <summary>What is asked for.</summary>
+    public BdevIoType Type { get; internal set; }
+
+    /// <summary>The bdev it was submitted to.</summary>
+    public Bdev Bdev { get; internal set; } = null!;
+
+    /// <summary>The module's channel, as given to <see cref="Bdev.Submit"/>.</summary>
+    public IoChannel Channel { get; internal set; } = null!;
+
+    /// <summary>First block, in <see cref="Bdev.BlockSize"/> units. The host has checked that offset and count lie inside the bdev.</summary>
+    public ulong OffsetBlocks { get; internal set; }
+
+    /// <summary>Number of blocks.</summary>
+    public ulong NumBlocks { get; internal set; }
+
+    /// <summary>For <see cref="BdevIoType.Copy"/>: the first block to copy from.</summary>
+    public ulong CopySourceOffset { get; internal set; }
+
+    /// <summary>Names this use of the pooled object. Read it in <see cref="Bdev.Submit"/>; give it to <see cref="Complete(uint, BdevIoStatus)"/>.</summary>
+    public uint Generation => CurrentGeneration;
+
+    /// <summary>Number of I/O vectors.</summary>
+    public int IovCount { get; internal set; }
+
+    /// <summary>Data to read into, write or compare: exactly <see cref="NumBlocks"/> blocks in all. Valid until completion; the array itself too.</summary>
+    public ReadOnlySpan<IoVec> Iovs => new(_iovs, IovCount);
+
+    /// <summary>For <see cref="BdevIoType.CompareAndWrite"/>: what to compare with.</summary>
+    public ReadOnlySpan<IoVec> CompareIovs => new(_iovs + IovCount, CompareIovCount);
+
+    internal int CompareIovCount { get; set; }
+
+    /// <summary>Separate metadata, <see cref="Bdev.MetadataSize"/> bytes for each block; null when there is none or it is interleaved.</summary>
+    public byte* Metadata { get; internal set; }
+
+    /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
+    public BdevIo? AbortTarget { get; internal set; }
+
+    /// <summary>The generation of <see cref="AbortTarget"/> that is meant.</summary>
+    public uint AbortGeneration { get; internal set; }
+
+    /// <summary>What <see cref="Bdev.CreateIoContext"/> made when this pooled object was made; kept across its uses, so that
+    /// a module has its per-I/O state without allocating.</summary>
+    public object? Context { get; internal set; }
+
+    /// <summary>Bytes of data: blocks times block size.</summary>
+    public ulong LengthBytes => NumBlocks * Bdev.BlockSize;
+
+    /// <summary>Ends the I/O. On its storage thread; may be called inside <see cref="Bdev.Submit"/>.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Complete(uint generation, BdevIoStatus status) => Owner.OnComplete(this, generation, BdevIoResult.Of(status));
+
+    /// <summary>Ends the I/O with a result that carries more than a status, usually the one of the I/O below.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public void Complete(uint generation, in BdevIoResult result) => Owner.OnComplete(this, generation, in result);
+
+    internal void SetIovs(ReadOnlySpan<IoVec> iovs, ReadOnlySpan<IoVec> compare)
+    {
+        int total = iovs.Length + compare.Length;
+        if (total > _iovCapacity) Grow(total);
+        if (iovs.Length == 1) _iovs[0] = iovs[0];
+        else iovs.CopyTo(new Span<IoVec>(_iovs, iovs.Length));
+        compare.CopyTo(new Span<IoVec>(_iovs + iovs.Length, compare.Length));
+        IovCount = iovs.Length;
+        CompareIovCount = compare.Length;
+    }
+
+    private void Grow(int count)
+    {
+        int capacity = Math.Max(4, (int)System.Numerics.BitOperations.RoundUpToPowerOf2((uint)count));
+        _iovs = (IoVec*)NativeMemory.Realloc(_iovs, (nuint)capacity * (nuint)sizeof(IoVec));
+        _iovCapacity = capacity;
+    }
+
+    internal IoVec* IovPointer => _iovs;
+
+    internal void FreeNative()
+    {
+        NativeMemory.Free(_iovs);
+        _iovs = null;
+        _iovCapacity = 0;
+    }
+}

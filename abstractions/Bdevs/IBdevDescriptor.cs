@@ -1,0 +1,103 @@
+using Spindle.Memory;
+
+namespace Spindle.Bdevs;
+
+/// <summary>What happened to an open bdev.</summary>
+public enum BdevEventType
+{
+    /// <summary>It is going away: finish, put the channels and close the descriptor. New I/O is refused with -ENODEV, outstanding I/O completes.</summary>
+    Remove,
+    /// <summary>Its block count has changed; it has the new value.</summary>
+    Resize,
+    /// <summary>Media management events are waiting.</summary>
+    MediaManagement,
+}
+
+/// <summary>Called on the storage thread that opened the descriptor, or the app thread when it was opened on no storage thread.</summary>
+public delegate void BdevEventCallback(BdevEventType type, Bdev bdev, object? state);
+
+/// <summary>An open of a bdev. The opener gets channels from it, one for each storage thread that does I/O, and closes it after putting them all.</summary>
+public interface IBdevDescriptor
+{
+    /// <summary>The bdev.</summary>
+    Bdev Bdev { get; }
+
+    /// <summary>True when it was opened for writing.</summary>
+    bool IsWritable { get; }
+
+    /// <summary>The calling storage thread's door to the bdev. Put it by <see cref="IBdevChannel.Put"/>.</summary>
+    /// <exception cref="SpindleException">ENODEV: the bdev is being removed.</exception>
+    IBdevChannel GetChannel();
+
+    /// <summary>Closes it, on the thread that opened it. A claim made through it is released. Calling it twice is harmless.</summary>
+    void Close();
+}
+
+/// <summary>One storage thread's door to an open bdev. On that thread only. Submitting methods return 0, after which the callback runs
+/// exactly once, or a negated error number, after which it does not: -EINVAL (range or vectors do not fit the bdev), -EBADF (opened
+/// read-only, or claimed by another writer), -ENOTSUP, -ENODEV (being removed), -ENOMEM (the pool is empty: <see cref="QueueIoWait"/>).
+/// The vectors are copied; the buffers are lent until the callback.</summary>
+public interface IBdevChannel
+{
+    /// <summary>The bdev.</summary>
+    Bdev Bdev { get; }
+
+    /// <summary>True while the bdev has room to be asked: nothing queued for lack of memory.</summary>
+    bool IsReady { get; }
+
+    /// <summary>Reads <paramref name="numBlocks"/> blocks.</summary>
+    int Read(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
+
+    /// <summary>Writes blocks.</summary>
+    int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
+
+    /// <summary>Compares blocks with the buffers; a difference is <see cref="BdevIoStatus.Miscompare"/>.</summary>
+    int Compare(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
+
+    /// <summary>Writes if equal, atomically with respect to all other I/O of the bdev to those blocks.</summary>
+    int CompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Makes blocks read as zeroes.</summary>
+    int WriteZeroes(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Deallocates blocks.</summary>
+    int Unmap(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Makes completed writes to the range durable.</summary>
+    int Flush(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Aborts all outstanding I/O of the bdev, on all threads, and resets the device.</summary>
+    int Reset(BdevIoCallback callback, object? state);
+
+    /// <summary>Aborts the outstanding I/Os of this channel that were submitted with <paramref name="target"/> as their state. Success: all were aborted or had ended.</summary>
+    int Abort(object target, BdevIoCallback callback, object? state);
+
+    /// <summary>Copies blocks within the bdev; the ranges may not overlap.</summary>
+    int Copy(ulong destinationOffset, ulong sourceOffset, ulong numBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Finds the first allocated block at or after the offset: the result's value; all ones when there is none.</summary>
+    int SeekData(ulong offsetBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Finds the first unallocated block at or after the offset: the result's value; all ones when there is none.</summary>
+    int SeekHole(ulong offsetBlocks, BdevIoCallback callback, object? state);
+
+    /// <summary>Has the entry called, once, when an I/O object is free again. Use after -ENOMEM only.</summary>
+    /// <returns>0, or -EINVAL when the pool is not empty.</returns>
+    int QueueIoWait(BdevIoWait entry);
+
+    /// <summary>Hands submitted I/O to the device now. The host does so at the end of each loop; calling it is never needed for progress.</summary>
+    void Flush();
+
+    /// <summary>Gives the channel back; no I/O submitted through it may be outstanding.</summary>
+    void Put();
+}
+
+/// <summary>Someone who waits for a free I/O object. Made once, used again.</summary>
+public abstract class BdevIoWait
+{
+    internal BdevIoWait? Next;
+    internal bool Queued;
+
+    /// <summary>Try again now. Called on the waiting thread.</summary>
+    protected internal abstract void OnAvailable();
+}

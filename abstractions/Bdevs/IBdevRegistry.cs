@@ -1,0 +1,64 @@
+namespace Spindle.Bdevs;
+
+/// <summary>How a bdev is reserved for a module. The names on the wire are SPDK's.</summary>
+public enum BdevClaimType
+{
+    /// <summary>Not claimed.</summary>
+    None = 0,
+    /// <summary>One writer; others may open it for reading (SPDK's first kind of claim, <c>exclusive_write</c>).</summary>
+    ExclusiveWrite,
+    /// <summary>One writer, the claiming descriptor; many readers (<c>read_many_write_one</c>).</summary>
+    ReadManyWriteOne,
+    /// <summary>Many readers with claims, no writer (<c>read_many_write_none</c>).</summary>
+    ReadManyWriteNone,
+    /// <summary>Many writers that share a key (<c>read_many_write_shared</c>).</summary>
+    ReadManyWriteShared,
+}
+
+/// <summary>The bdevs of the process, as one module sees them. On the app thread, unless a member says otherwise.</summary>
+public interface IBdevRegistry
+{
+    /// <summary>All registered bdevs in the order of registration.</summary>
+    IReadOnlyList<Bdev> All { get; }
+
+    /// <summary>Looks a bdev up by name, alias or UUID; null when there is none.</summary>
+    Bdev? Find(string name);
+
+    /// <summary>Makes a bdev known and has it examined by the modules. It may be opened when this returns.</summary>
+    /// <exception cref="SpindleException">EEXIST: the name, an alias or the UUID is taken. EINVAL: the geometry is not valid, with the member named.</exception>
+    void Register(Bdev bdev);
+
+    /// <summary>Takes a bdev away: openers get <see cref="BdevEventType.Remove"/>; returns when they have closed it and it was destructed.</summary>
+    /// <exception cref="SpindleException">ENODEV: it is not registered, or is being removed already.</exception>
+    Task UnregisterAsync(Bdev bdev);
+
+    /// <summary>Opens a bdev. On any storage thread.</summary>
+    /// <exception cref="SpindleException">ENODEV: no such bdev. EPERM: write asked for, but it is claimed by another.</exception>
+    IBdevDescriptor Open(string name, bool write, BdevEventCallback events, object? state = null);
+
+    /// <summary>Reserves the descriptor's bdev for this module, so that nobody else writes to it. The claim ends with the descriptor or <see cref="Release"/>.</summary>
+    /// <param name="descriptor">An open one; made writable by <see cref="BdevClaimType.ExclusiveWrite"/>, <see cref="BdevClaimType.ReadManyWriteOne"/> and <see cref="BdevClaimType.ReadManyWriteShared"/>.</param>
+    /// <param name="type">The kind of claim.</param>
+    /// <param name="name">For people: what claims it; empty for the module's name.</param>
+    /// <param name="sharedKey">For <see cref="BdevClaimType.ReadManyWriteShared"/> only: not 0.</param>
+    /// <exception cref="SpindleException">EPERM: another claim or writer stands against it. EINVAL: the key.</exception>
+    void Claim(IBdevDescriptor descriptor, BdevClaimType type, string name = "", ulong sharedKey = 0);
+
+    /// <summary>Ends the descriptor's claim.</summary>
+    void Release(IBdevDescriptor descriptor);
+
+    /// <summary>Adds a name.</summary>
+    /// <exception cref="SpindleException">EEXIST.</exception>
+    void AddAlias(Bdev bdev, string alias);
+
+    /// <summary>Takes a name away.</summary>
+    /// <exception cref="SpindleException">ENOENT.</exception>
+    void RemoveAlias(Bdev bdev, string alias);
+
+    /// <summary>Changes the size and tells the openers. Growing is always possible; shrinking only while nobody has it open.</summary>
+    /// <exception cref="SpindleException">EBUSY: it would shrink while it is open.</exception>
+    void Resize(Bdev bdev, ulong blockCount);
+
+    /// <summary>Returns when all examinations started so far have ended.</summary>
+    Task WaitForExamineAsync();
+}

@@ -1,0 +1,58 @@
+using Microsoft.Extensions.Logging;
+using Spindle.Bdevs;
+using Spindle.Io;
+using Spindle.Memory;
+using Spindle.Rpc;
+using Spindle.Threading;
+
+namespace Spindle.Modules;
+
+/// <summary>A module's sole door to the host. On the app thread, unless the thing asked for says otherwise.</summary>
+public interface IModuleContext
+{
+    /// <summary>The module's name.</summary>
+    string ModuleName { get; }
+
+    /// <summary>The module's version, as in its module.json.</summary>
+    string ModuleVersion { get; }
+
+    /// <summary>The bdevs.</summary>
+    IBdevRegistry Bdevs { get; }
+
+    /// <summary>Reactors, storage threads, I/O devices.</summary>
+    IStorageThreads Threads { get; }
+
+    /// <summary>Files, sockets and events for the rings.</summary>
+    IIoPlatform Io { get; }
+
+    /// <summary>DMA memory.</summary>
+    IDmaMemory Memory { get; }
+
+    /// <summary>I/O buffers.</summary>
+    IIobuf Iobuf { get; }
+
+    /// <summary>Registers RPC methods by hand; those with <see cref="RpcMethodAttribute"/> are registered by the generated binder.</summary>
+    IRpcRegistrar Rpc { get; }
+
+    /// <summary>Loggers whose category starts with the module's name.</summary>
+    ILoggerFactory Logging { get; }
+
+    /// <summary>What operators read by <c>notify_get_notifications</c>.</summary>
+    INotifications Notifications { get; }
+
+    /// <summary>The module's own service provider.</summary>
+    IServiceProvider Services { get; }
+
+    /// <summary>The module's settings from the app's manifest, as JSON text of an object; "{}" when there are none.</summary>
+    string SettingsJson { get; }
+}
+
+/// <summary>Events that operators may read.</summary>
+public interface INotifications
+{
+    /// <summary>Makes a type known; harmless when it is.</summary>
+    void RegisterType(string type);
+
+    /// <summary>Records an event: SPDK's <c>bdev_register</c>, for example, with the bdev's name as context.</summary>
+    void Notify(string type, string context);
+}
