@@ -1,0 +1,131 @@
+// test: every test project one after another, its results read from xunit's report, one sum at the end.
+using System.Xml.Linq;
+
+public sealed class TestRun
+{
+    readonly string root, results;
+    readonly Options options;
+    readonly TimeSpan limit;
+    readonly List<string> selection;
+    readonly List<(string Test, string Message)> failures = new();
+    readonly List<(string Reason, string Test)> skips = new();
+    int passed;
+
+    public TestRun(string root, Options options)
+    {
+        this.root = root;
+        this.options = options;
+        results = Paths.Combine(root, "artifacts", "test-results");
+        if (!double.TryParse(options.Value("timeout") ?? "15", out var minutes) || !(minutes > 0 && minutes < 1440))
+            throw new BuildFailure("--timeout takes minutes, more than 0");
+        limit = TimeSpan.FromMinutes(minutes);
+        selection = Selection().ToList();
+    }
+
+    public sealed record Project(string Name, string Program);
+
+    /// <summary>The test projects: each folder of tests/ with a project that makes a program.</summary>
+    public static IEnumerable<Project> Projects(string root)
+    {
+        var tests = Paths.Combine(root, "tests");
+        if (!Folders.Exists(tests)) yield break;
+        foreach (var file in Folders.GetDirectories(tests).Order().SelectMany(folder => Folders.GetFiles(folder, "*.csproj").Order()))
+        {
+            var name = Paths.GetFileNameWithoutExtension(file);
+            if (Files.ReadAllText(file).Contains("\"xunit.v3\""))
+                yield return new Project(name, Paths.Combine(Paths.GetDirectoryName(file), "bin", "Release", "net10.0", name));
+        }
+    }
+
+    /// <summary>Runs the tests and prints what came of them; returns the exit status.</summary>
+    public int RunAll()
+    {
+        if (Folders.Exists(results)) Folders.Delete(results, recursive: true);
+        var wanted = options.All("project");
+        var projects = Projects(root).Where(project => wanted.Count == 0 ||
+            wanted.Any(part => project.Name.Contains(part, StringComparison.OrdinalIgnoreCase))).ToList();
+        if (projects.Count == 0) throw new BuildFailure($"no test project is named like --project {string.Join(' ', wanted)}");
+        foreach (var project in projects) Terminal.Step(project.Name, () => Run(project));
+        Report();
+        Terminal.Line($"{passed} passed, {failures.Count} failed, {skips.Count} skipped");
+        return failures.Count > 0 || passed + skips.Count == 0 ? 1 : 0;
+    }
+
+    void Run(Project project)
+    {
+        var log = Paths.Combine(results, project.Name + ".log");
+        var report = Paths.Combine(results, project.Name + ".xml");
+        Folders.CreateDirectory(results);
+        var arguments = new[] { "-nologo", "-noColor", "-xml", report }.Concat(selection).ToArray();
+        var folder = Paths.GetDirectoryName(project.Program);
+        var outcome = Tool.RunToLog(folder, log, limit, project.Program, arguments);
+        string problem = null;
+        if (outcome.TimedOut) problem = $"stopped after {limit.TotalMinutes:0.##} minutes, with everything it had started";
+        else if (!Files.Exists(report)) problem = $"ended with exit status {outcome.ExitCode} and without a report";
+        else
+            try
+            {
+                var before = failures.Count;
+                Read(XDocument.Load(report));
+                if (outcome.ExitCode != 0 && failures.Count == before && passed + skips.Count > 0) problem = $"ended with exit status {outcome.ExitCode}";
+            }
+            catch (System.Xml.XmlException e) { problem = $"left an unreadable report ({e.Message})"; }
+        if (problem is not null) failures.Add((project.Name, $"{problem}; the end of {log}:\n{string.Join('\n', Tool.Tail(log, 30))}"));
+    }
+
+    void Read(XDocument report)
+    {
+        foreach (var test in report.Descendants("test"))
+        {
+            var name = (string)test.Attribute("name");
+            switch ((string)test.Attribute("result"))
+            {
+                case "Pass": passed++; break;
+                case "Fail": failures.Add((name, Text(test.Element("failure")))); break;
+                default: skips.Add(((string)test.Element("reason") ?? "no reason given", name)); break;
+            }
+        }
+        // A fixture or a collection that fails to start or to clean up belongs to no test, and is a failure all the same.
+        foreach (var error in report.Descendants("error"))
+            failures.Add(($"{(string)error.Attribute("type")} {(string)error.Attribute("name")}", Text(error.Element("failure"))));
+    }
+
+    static string Text(XElement failure) =>
+        $"{((string)failure?.Element("message"))?.Trim()}\n{((string)failure?.Element("stack-trace"))?.Trim()}".Trim();
+
+    void Report()
+    {
+        foreach (var (test, message) in failures)
+            Terminal.Line($"\nFAILED {test}\n  {message.Replace("\n", "\n  ")}");
+        if (failures.Count > 0) Terminal.Line($"\nLogs: {results}\n");
+        foreach (var group in skips.GroupBy(skip => skip.Reason).OrderByDescending(group => group.Count()))
+            Terminal.Line($"skipped {group.Count(),4}: {group.Key}");
+        if (passed + failures.Count + skips.Count == 0) Terminal.Error("no test was selected");
+    }
+
+    /// <summary>The runner's arguments for --filter and --fast.</summary>
+    IEnumerable<string> Selection()
+    {
+        var filter = options.Value("filter") ?? "";
+        if (filter.StartsWith('/'))
+        {
+            if (options.Has("fast")) throw new BuildFailure("--fast does not go with a query; add [Category!=Slow] to the query");
+            return new[] { "-filter", filter };
+        }
+        var arguments = new List<string>();
+        foreach (var part in filter.Split('&', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries))
+        {
+            var at = part.IndexOfAny(new[] { '=', '~' });
+            var key = at < 0 ? "FullyQualifiedName" : part[..at].TrimEnd('!');
+            var value = at < 0 ? part : part[(at + 1)..];
+            var not = at > 0 && part[at - 1] == '!' ? "-" : "";
+            var exact = at >= 0 && part[at] == '=';
+            if (part.Contains('|')) throw new BuildFailure("--filter: '|' is not understood; use a query of xunit's ('/…')");
+            arguments.AddRange(key is "FullyQualifiedName" or "DisplayName" or "Name"
+                ? new[] { "-method" + not, exact ? value : $"*{value}*" }
+                : new[] { "-trait" + not, $"{key}={value}" });
+        }
+        if (options.Has("fast")) arguments.AddRange(new[] { "-trait-", "Category=Slow" });
+        return arguments;
+    }
+}
