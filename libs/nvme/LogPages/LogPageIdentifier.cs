@@ -1,0 +1,37 @@
+namespace Spindle.Nvme.LogPages;
+
+/// <summary>Log Page Identifiers (LID; NVMe Base Specification 2.0, Figure 202).</summary>
+public enum LogPageIdentifier : byte
+{
+    SupportedLogPages = 0x00,
+    ErrorInformation = 0x01,
+    SmartHealthInformation = 0x02,
+    FirmwareSlotInformation = 0x03,
+    ChangedNamespaceList = 0x04,
+    CommandsSupportedAndEffects = 0x05,
+    DeviceSelfTest = 0x06,
+    TelemetryHostInitiated = 0x07,
+    TelemetryControllerInitiated = 0x08,
+    EnduranceGroupInformation = 0x09,
+    PredictableLatencyPerNvmSet = 0x0A,
+    PredictableLatencyEventAggregate = 0x0B,
+    AsymmetricNamespaceAccess = 0x0C,
+    PersistentEventLog = 0x0D,
+    LbaStatusInformation = 0x0E,
+    EnduranceGroupEventAggregate = 0x0F,
+    MediaUnitStatus = 0x10,
+    SupportedCapacityConfigurationList = 0x11,
+    FeatureIdentifiersSupportedAndEffects = 0x12,
+    NvmeMiCommandsSupportedAndEffects = 0x13,
+    CommandAndFeatureLockdown = 0x14,
+    BootPartition = 0x15,
+    RotationalMediaInformation = 0x16,
+    FdpConfigurations = 0x20,
+    ReclaimUnitHandleUsage = 0x21,
+    FdpStatistics = 0x22,
+    FdpEvents = 0x23,
+    Discovery = 0x70,
+    ReservationNotification = 0x80,
+    SanitizeStatus = 0x81,
+    ChangedZoneList = 0xBF,
+}
