@@ -11,7 +11,7 @@ namespace Spindle.Bdevs;
 public delegate void BdevIoCallback(object? state, in BdevIoResult result);
 
 /// <summary>The host's side of a <see cref="BdevIo"/>.</summary>
-internal abstract class BdevIoOwner
+internal abstract class BdevIoOwner : ThreadWork
 {
     internal abstract void OnComplete(BdevIo io, uint generation, in BdevIoResult result);
 }

@@ -15,25 +15,23 @@ public static class RingDispatch
         operation.HostState = StorageThread.Current;
     }
 
-    /// <summary>Ends an operation: runs its completion on its storage thread. An exception out of it is the module's fault, not the reactor's.</summary>
+    /// <summary>Ends an operation: runs its completion on its storage thread, which stays the calling one afterwards. An exception out of it is
+    /// the module's fault, not the reactor's.</summary>
     [DataPath]
     public static void Complete(RingOperation operation, int result)
     {
-        var previous = StorageThread.Current;
-        StorageThread.Current = operation.HostState as IStorageThread;
+        object? target = operation.HostState;
         operation.IsPending = false;
         operation.HostState = null;
+        if (target is StorageThreadCore thread && !ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
         try
         {
             operation.OnCompleted(result);
         }
         catch (Exception exception)
         {
-            Fault?.Invoke(operation, exception);
+            if (target is StorageThreadCore owner) owner.ReportFault($"ring operation {operation.GetType().Name}", exception);
+            else throw;
         }
-        StorageThread.Current = previous;
     }
-
-    /// <summary>Told of exceptions out of completions.</summary>
-    internal static Action<RingOperation, Exception>? Fault { get; set; }
 }

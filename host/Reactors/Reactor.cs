@@ -1,0 +1,163 @@
+using System.Diagnostics;
+using Spindle.Host.Environments;
+using Spindle.Threading;
+
+namespace Spindle.Host.Reactors;
+
+/// <summary>One pinned operating-system thread: each loop gives every storage thread a turn, then submits and reaps the I/O ring. With nothing
+/// to do for a while, and unless told to spin, it sleeps until a completion, a message or a timer.</summary>
+internal sealed class Reactor
+{
+    private readonly ReactorSystem _system;
+    private readonly Thread _osThread;
+    private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource _stopped = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Lock _changes = new();
+    private volatile StorageThreadCore[] _threads = [];
+    private volatile bool _stop;
+    private int _asleep;
+    private IReactorRing _ring = null!;
+
+    internal Reactor(ReactorSystem system, int core)
+    {
+        _system = system;
+        Core = core;
+        _osThread = new Thread(Run, 1024 * 1024) { IsBackground = true, Name = $"reactor_{core}" };
+    }
+
+    internal int Core { get; }
+    internal IReactorRing Ring => _ring;
+    internal long Now;
+    internal long BusyTicks;
+    internal long IdleTicks;
+    internal long SleepTicks;
+    internal long SleepCount;
+    internal string? PinFailure { get; private set; }
+    internal StorageThreadCore[] Threads => _threads;
+    internal Task Started => _started.Task;
+    internal Task Stopped => _stopped.Task;
+
+    internal void Start() => _osThread.UnsafeStart();
+
+    internal void Stop()
+    {
+        _stop = true;
+        _ring?.Wake();
+    }
+
+    internal void Add(StorageThreadCore thread)
+    {
+        lock (_changes) _threads = [.. _threads, thread];
+        WakeIfAsleep();
+    }
+
+    internal void Remove(StorageThreadCore thread)
+    {
+        lock (_changes) _threads = [.. _threads.Where(t => !ReferenceEquals(t, thread))];
+    }
+
+    /// <summary>After making work visible to the reactor: wakes it if it sleeps. Pairs with the fence in <see cref="SleepIfIdle"/>:
+    /// either this side sees it asleep, or that side sees the work.</summary>
+    [DataPath]
+    internal void WakeIfAsleep()
+    {
+        Interlocked.MemoryBarrier();
+        if (Volatile.Read(ref _asleep) != 0 && Interlocked.Exchange(ref _asleep, 0) != 0) _ring.Wake();
+    }
+
+    private void Run()
+    {
+        try
+        {
+            PinFailure = _system.Environment.PinCurrentThread(Core);
+            _ring = _system.Environment.CreateRing();
+        }
+        catch (Exception exception)
+        {
+            _started.TrySetException(exception);
+            _stopped.TrySetResult();
+            return;
+        }
+        Now = Stopwatch.GetTimestamp();
+        _started.TrySetResult();
+        try
+        {
+            Loop();
+        }
+        finally
+        {
+            foreach (var thread in _threads) thread.Abandon("The host is stopping.");
+            StorageThread.Current = null;
+            SynchronizationContext.SetSynchronizationContext(null);
+            _ring.Dispose();
+            _stopped.TrySetResult();
+        }
+    }
+
+    [DataPath]
+    private void Loop()
+    {
+        long now = Stopwatch.GetTimestamp();
+        long idleSince = now;
+        while (!_stop)
+        {
+            Now = now;
+            bool busy = false;
+            var threads = _threads;
+            foreach (var thread in threads)
+            {
+                if (!ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
+                bool threadBusy = thread.Poll(now);
+                busy |= threadBusy;
+                long end = Stopwatch.GetTimestamp();
+                if (threadBusy) thread.BusyTicks += end - now;
+                else thread.IdleTicks += end - now;
+                if (threadBusy) BusyTicks += end - now;
+                else IdleTicks += end - now;
+                now = end;
+            }
+            if (_ring.Poll() > 0)
+            {
+                busy = true;
+                long end = Stopwatch.GetTimestamp();
+                BusyTicks += end - now;
+                // Completions ran on their storage threads; their time is charged to the last of them.
+                if (StorageThread.Current is StorageThreadCore last) last.BusyTicks += end - now;
+                now = end;
+            }
+            if (busy) idleSince = now;
+            else if (threads.Length == 0) now = Stopwatch.GetTimestamp();
+            if (now - idleSince > _system.SpinTicks) now = SleepIfIdle(now, ref idleSince);
+        }
+    }
+
+    private long SleepIfIdle(long now, ref long idleSince)
+    {
+        idleSince = now;
+        long until = long.MaxValue;
+        var threads = _threads;
+        foreach (var thread in threads)
+        {
+            if (thread.MustPoll) return now;
+            until = Math.Min(until, thread.NextTimed);
+        }
+        if (until <= now) return now;
+        Volatile.Write(ref _asleep, 1);
+        Interlocked.MemoryBarrier(); // pairs with WakeIfAsleep
+        bool work = _stop || !ReferenceEquals(threads, _threads);
+        foreach (var thread in threads) work |= thread.HasWork;
+        if (!work)
+        {
+            var timeout = until == long.MaxValue ? Timeout.InfiniteTimeSpan : Stopwatch.GetElapsedTime(now, until);
+            _ring.Sleep(timeout);
+            SleepCount++;
+        }
+        Volatile.Write(ref _asleep, 0);
+        long woke = Stopwatch.GetTimestamp();
+        IdleTicks += woke - now;
+        SleepTicks += woke - now;
+        foreach (var thread in threads) thread.IdleTicks += woke - now;
+        idleSince = woke;
+        return woke;
+    }
+}
