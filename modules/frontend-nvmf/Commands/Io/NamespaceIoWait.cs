@@ -1,0 +1,11 @@
+using Spindle.Bdevs;
+using Spindle.Frontend.Nvmf.Transport;
+
+namespace Spindle.Frontend.Nvmf.Commands.Io;
+
+/// <summary>A command that waits until its bdev has a free I/O object; made once for each request slot.</summary>
+internal sealed class NamespaceIoWait(NvmfRequest request) : BdevIoWait
+{
+    /// <summary>Carries the command on.</summary>
+    protected override void OnAvailable() => CommandDispatch.Execute(request.QueuePair, request);
+}
