@@ -22,7 +22,7 @@ Task("test").Does(() => Attempt(() =>
 Task("deps").Does(() => Attempt(() =>
 {
     options.Allow();
-    exitCode = Tool.RunVisibly(root, "bash", "tests/interop/guest/deps.sh");
+    exitCode = Tool.RunVisibly(root, "bash", "tests/interop/Guest/deps.sh");
 }));
 
 Task("pack").Does(() => Attempt(() => { options.Allow(); solution.Build(); solution.Pack(); }));
