@@ -6,7 +6,7 @@ using System.Runtime.Intrinsics.X86;
 namespace Spindle.Nvme.Digests;
 
 /// <summary>
-/// CRC-32C (Castagnoli, reflected polynomial 82F63B78h), the digest of NVMe/TCP headers and data (NVMe TCP Transport Specification 1.0, section 3.3.1.1)
+/// CRC-32C (Castagnoli, reflected polynomial 82F63B78h), the digest of NVMe/TCP headers and data (NVMe TCP Transport Specification 1.0, "PDU Header Digest" and "PDU Data Digest")
 /// and of iSCSI (RFC 3720, section 12.1). A digest is sent little-endian. Thread-safe, no allocation.
 /// </summary>
 /// <remarks>

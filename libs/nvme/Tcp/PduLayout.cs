@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Spindle.Nvme.Tcp;
 
-/// <summary>Lengths, offsets and digest placement of NVMe/TCP PDUs (NVMe TCP Transport Specification 1.0, section 3.6.1 and 3.6.2). No allocation.</summary>
+/// <summary>Lengths, offsets and digest placement of NVMe/TCP PDUs (NVMe TCP Transport Specification 1.0, section 3.6.2). No allocation.</summary>
 public static class PduLayout
 {
     /// <summary>Length in bytes of a header or data digest.</summary>
@@ -20,7 +20,7 @@ public static class PduLayout
     /// <summary>TCP port of NVMe/TCP discovery controllers.</summary>
     public const int DefaultDiscoveryPort = 8009;
 
-    /// <summary>In-capsule data that every controller takes on the Admin Queue, bytes (section 3.3.1: the admin command capsule is 8,256 bytes).</summary>
+    /// <summary>In-capsule data that every controller takes on the Admin Queue, bytes (the command capsule of the Admin Queue is 8,256 bytes).</summary>
     public const int AdminInCapsuleDataSize = 8192;
 
     /// <summary>Largest PDO that alignment can call for: a command capsule with header digest (76 bytes), aligned to 72 bytes (PDA 17).</summary>

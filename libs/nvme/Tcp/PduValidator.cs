@@ -92,7 +92,7 @@ public static class PduValidator
         {
             return PduCheck.InvalidField(0);
         }
-        // 3.6.2.2 to 3.6.2.10 name each PDU's direction; 3.4: ICReq and ICResp come first, and once. A TermReq may come at any time.
+        // 3.6.2.2 to 3.6.2.10 name each PDU's direction; 3.6.2.2, 3.6.2.3: ICReq and ICResp come first, and once. A TermReq may come at any time.
         if (!IsExpected(header.PduType, rules))
         {
             return PduCheck.Failed(FatalErrorStatus.PduSequenceError);
@@ -129,7 +129,7 @@ public static class PduValidator
     /// <summary>A PDU without data: PLEN is known to the byte and PDO is reserved (3.6.2: senders clear reserved fields; a receiver need not check PDO).</summary>
     private static PduCheck CheckFixed(in PduHeader header, int plen, bool headerDigest = false)
     {
-        // 3.6.1: HDGSTF says what was negotiated, no other.
+        // 3.6.2: HDGSTF says what was negotiated, no other.
         if (headerDigest != ((header.Flags & PduFlags.Hdgstf) != 0))
         {
             return PduCheck.InvalidField(FlagsOffset);
@@ -180,7 +180,7 @@ public static class PduValidator
         uint dataLength = header.Plen - header.Pdo - trailer;
         if (header.PduType == PduType.CapsuleCmd)
         {
-            // 3.3.2: more in-capsule data than the capsule size (IOCCSZ) allows.
+            // 3.6.2.6: more in-capsule data than the capsule size (IOCCSZ) allows.
             return dataLength <= rules.MaxInCapsuleData ? PduCheck.Valid : PduCheck.Failed(FatalErrorStatus.DataTransferLimitExceeded);
         }
         // 3.6.2.3 (MAXH2CDATA).
@@ -236,7 +236,7 @@ public static class PduValidator
     }
 
     /// <summary>
-    /// Checks an H2CData against the R2T it answers (3.6.2.8, 3.3.2.2): data must be the next bytes of that transfer.
+    /// Checks an H2CData against the R2T it answers (3.6.2.8): data must be the next bytes of that transfer.
     /// <paramref name="expectedOffset"/> is the DATAO of the next byte, <paramref name="remaining"/> what the R2T still asks for;
     /// the header must be valid. LAST_PDU must be set on the PDU that ends the R2T, and on no other.
     /// </summary>
