@@ -20,6 +20,15 @@ public abstract class RpcMethodHandler
     /// <summary>One sentence for the documentation.</summary>
     public virtual string Summary => "";
 
+    /// <summary>The code of the error for parameters that do not decode.</summary>
+    public virtual int ParameterErrorCode => RpcErrorCode.InternalError;
+
+    /// <summary>The words that error starts with, as SPDK has them for this method.</summary>
+    public virtual string ParameterErrorText => "spdk_json_decode_object failed";
+
+    /// <summary>Older names under which the method may still be called.</summary>
+    public virtual IReadOnlyList<string> DeprecatedAliases => [];
+
     /// <summary>The parameters, for documentation and schema.</summary>
     public virtual IReadOnlyList<RpcParameterInfo> Parameters => [];
 

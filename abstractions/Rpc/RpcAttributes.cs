@@ -28,11 +28,23 @@ public sealed class RpcMethodAttribute(string name) : Attribute
 
     /// <summary>One sentence for the documentation.</summary>
     public string Summary { get; init; } = "";
+
+    /// <summary>The code of the error for parameters that do not decode (wrong type, missing, unknown). SPDK's differ from method to
+    /// method, and clients compare them.</summary>
+    public int ParameterErrorCode { get; init; } = RpcErrorCode.InternalError;
+
+    /// <summary>The words that error starts with; the member and the remedy follow. Empty for SPDK's usual "spdk_json_decode_object
+    /// failed", or "METHOD method requires no parameters" where the method has none.</summary>
+    public string ParameterErrorText { get; init; } = "";
+
+    /// <summary>Older names under which the method may still be called; the first such call logs a warning.</summary>
+    public string[] DeprecatedAliases { get; init; } = [];
 }
 
 /// <summary>A class with a parameterless constructor and settable properties that the generated binder reads from and writes to a JSON
 /// object. A property's name on the wire is its name in snake_case unless <see cref="RpcMemberAttribute"/> gives another. Property types: bool,
-/// integers, double, string, Guid, enums (by snake_case name or <see cref="RpcMemberAttribute"/>), nullable forms, other such classes, and arrays or lists of these.</summary>
+/// integers, double, string, Guid, enums (by snake_case name or <see cref="RpcMemberAttribute"/>), nullable forms, other such classes, and arrays, lists or string-keyed dictionaries of these. A class that is only written needs no constructor or
+/// setters; one that is read may have init accessors. Properties that are null are left out of results.</summary>
 [AttributeUsage(AttributeTargets.Class)]
 public sealed class RpcObjectAttribute : Attribute;
 
