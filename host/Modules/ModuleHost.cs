@@ -1,0 +1,297 @@
+using System.Reflection;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Spindle.Modules;
+using Spindle.Rpc;
+
+namespace Spindle.Host.Modules;
+
+/// <summary>The modules of one host, from their check to the end of their code. All methods may be called on any thread; they
+/// run plugin code on the app thread. Exceptions of plugin code are turned into text at once: an exception object that is kept would keep the plugin.</summary>
+public sealed class ModuleHost
+{
+    private readonly IModuleHostServices _host;
+    private readonly ILogger _log;
+    private readonly Lock _lock = new();
+    private readonly List<LoadedModule> _modules = [];
+
+    /// <param name="host">What modules get, and what is done around their lives.</param>
+    public ModuleHost(IModuleHostServices host)
+    {
+        _host = host;
+        _log = host.Logging.CreateLogger("modules");
+    }
+
+    /// <summary>How long an unloaded context may take to die before it is reported.</summary>
+    public TimeSpan UnloadTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Those loaded now, in the order of loading.</summary>
+    public IReadOnlyList<LoadedModule> Modules
+    {
+        get
+        {
+            lock (_lock) return [.. _modules];
+        }
+    }
+
+    /// <summary>The module of that name; null when it is not loaded.</summary>
+    public LoadedModule? Find(string name)
+    {
+        lock (_lock) return _modules.Find(module => module.Name == name);
+    }
+
+    /// <summary>The module whose code the assembly is; null when it is none's.</summary>
+    /// <param name="assemblyName">A simple name.</param>
+    public LoadedModule? FindByAssembly(string assemblyName)
+    {
+        lock (_lock) return _modules.Find(module => module.Owns(assemblyName));
+    }
+
+    /// <summary>Checks a module, loads its code, makes its entry and services and registers its RPC methods. It is not started yet.</summary>
+    /// <param name="manifest">From the catalogue.</param>
+    /// <param name="settingsJson">The module's settings, a JSON object.</param>
+    /// <param name="unloadable">Overrides what its module.json says.</param>
+    /// <exception cref="ModuleException">It cannot be used; nothing of it stays.</exception>
+    public async Task<LoadedModule> LoadAsync(ModuleManifest manifest, string settingsJson = "{}", bool? unloadable = null)
+    {
+        var module = new LoadedModule(manifest, unloadable ?? manifest.Unloadable);
+        lock (_lock)
+        {
+            if (_modules.Find(other => other.Name == manifest.Name) is { } other)
+                throw new ModuleException(ModuleErrorCode.AlreadyLoaded, manifest.Identity, $"{other.Manifest.Identity} is loaded already; unload it first.");
+            _modules.Add(module);
+        }
+        try
+        {
+            await Task.Run(() => LoadCode(module)).ConfigureAwait(false);
+            await _host.Threads.AppThread.InvokeAsync(() =>
+            {
+                Compose(module, settingsJson);
+                return Task.CompletedTask;
+            }).ConfigureAwait(false);
+            return module;
+        }
+        catch (ModuleException)
+        {
+            await EndAsync(module, runStop: false).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Starts a loaded module: <see cref="BdevModule.InitializeAsync"/> or <see cref="FrontEnd.StartAsync"/>. A tool has nothing to start.</summary>
+    /// <exception cref="ModuleException">Its code failed; it was unloaded.</exception>
+    public async Task StartAsync(LoadedModule module, CancellationToken cancellationToken = default)
+    {
+        string? failure = null;
+        await _host.Threads.AppThread.InvokeAsync(async () =>
+        {
+            if (module.State != ModuleState.Loaded)
+                throw new ModuleException(ModuleErrorCode.InvalidState, module.Manifest.Identity, $"is {module.State}; only a loaded module can be started.");
+            module.State = ModuleState.Starting;
+            try
+            {
+                await (module.Instance switch
+                {
+                    BdevModule bdevs => bdevs.InitializeAsync(module.Context!, cancellationToken),
+                    FrontEnd frontEnd => frontEnd.StartAsync(module.Context!, cancellationToken),
+                    _ => Task.CompletedTask,
+                });
+                if (module.Instance is BdevModule examiner) _host.AddExaminer(examiner);
+                module.State = ModuleState.Running;
+            }
+            catch (Exception e)
+            {
+                module.State = ModuleState.Faulty;
+                failure = TextOf(e);
+            }
+        }).ConfigureAwait(false);
+        if (failure is null) return;
+        await EndAsync(module, runStop: true).ConfigureAwait(false);
+        throw new ModuleException(ModuleErrorCode.StartFailed, module.Manifest.Identity, $"could not be started: {failure}");
+    }
+
+    /// <summary>Compiles the modules' methods on a thread of its own, before they are first used on a reactor.</summary>
+    public void PrepareMethods()
+    {
+        lock (_lock)
+            foreach (var module in _modules)
+                if (module is { IsUnloadable: true, Preparation: null, LoadContext: { } context }) module.Preparation = MethodPreparation.Start(context);
+    }
+
+    /// <summary>Stops a module: withdraws its RPC methods, removes its bdevs, stops it, disposes its services, and unloads its code.</summary>
+    /// <returns>True when its code is gone, or is one that stays by its manifest; false when something still holds it, which is logged.</returns>
+    /// <exception cref="ModuleException">It is not loaded.</exception>
+    public async Task<bool> UnloadAsync(string name, CancellationToken cancellationToken = default)
+    {
+        var module = Find(name) ?? throw new ModuleException(ModuleErrorCode.InvalidState, name, "is not loaded.");
+        if (await EndAsync(module, runStop: true).ConfigureAwait(false) is not { } context) return true;
+        if (await ContextUnload.WaitAsync(context, UnloadTimeout, cancellationToken).ConfigureAwait(false)) return true;
+        _log.LogWarning("Module {Module} is stopped, but something still holds its code {Seconds} s after it was unloaded: "
+            + "a thread of its own, an undisposed timer, a registered callback, a kept exception or delegate.", module.Manifest.Identity, UnloadTimeout.TotalSeconds);
+        return false;
+    }
+
+    /// <summary>Stops all modules, the latest first; for the end of the host. Their code is dropped but not waited for.</summary>
+    public async Task StopAllAsync()
+    {
+        foreach (var module in Modules.Reverse()) await EndAsync(module, runStop: true).ConfigureAwait(false);
+    }
+
+    /// <summary>Takes note that a module's code threw where it must not: marks it and removes its bdevs. On any thread.</summary>
+    public void MarkFaulty(LoadedModule module, string text)
+    {
+        _host.Threads.AppThread.Send(static state =>
+        {
+            var (self, module, text) = ((ModuleHost, LoadedModule, string))state!;
+            if (module.State is not (ModuleState.Running or ModuleState.Starting)) return;
+            module.State = ModuleState.Faulty;
+            module.Problem = text;
+            self._log.LogError("Module {Module} is faulty; its bdevs are removed: {Text}", module.Manifest.Identity, text);
+            _ = self.RemoveBdevsAsync(module);
+        }, (this, module, text));
+    }
+
+    // Not inlined, so that no local of a longer-lived method keeps the plugin's objects.
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static void LoadCode(LoadedModule module)
+    {
+        var manifest = module.Manifest;
+        ContractCheck.Run(manifest);
+        try
+        {
+            module.LoadContext = new ModuleLoadContext(manifest, module.IsUnloadable);
+            module.Assembly = module.LoadContext.LoadFromAssemblyPath(manifest.AssemblyPath);
+            // The static constructor of the entry runs here, if at all, not on the app thread's reactor.
+            var entry = module.Assembly.GetType(manifest.Entry, throwOnError: true)!;
+            if (!typeof(PluginModule).IsAssignableFrom(entry))
+                throw new ModuleException(ModuleErrorCode.EntryTypeInvalid, manifest.Identity,
+                    $"its entry {manifest.Entry} must derive from BdevModule, FrontEnd or ToolModule.");
+        }
+        catch (Exception e) when (e is not ModuleException)
+        {
+            throw new ModuleException(ModuleErrorCode.LoadFailed, manifest.Identity, $"{manifest.Assembly} could not be loaded: {TextOf(e)}");
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private void Compose(LoadedModule module, string settingsJson)
+    {
+        var step = "its constructor";
+        try
+        {
+            var entry = module.Assembly!.GetType(module.Manifest.Entry, throwOnError: true)!;
+            var instance = (PluginModule)Activator.CreateInstance(entry, nonPublic: true)!;
+            module.Instance = instance;
+            if (instance.Name != module.Name)
+                throw new ModuleException(ModuleErrorCode.EntryTypeInvalid, module.Manifest.Identity,
+                    $"its entry {module.Manifest.Entry} calls itself \"{instance.Name}\"; Name must be the one in module.json.");
+            module.Context = new ModuleContext(_host, module.Manifest, settingsJson);
+
+            step = "ConfigureServices";
+            var services = new ServiceCollection();
+            AddHostServices(services, module.Context);
+            services.AddSingleton(entry, instance);
+            services.AddSingleton(instance);
+            instance.ConfigureServices(services);
+            module.Provider = services.BuildServiceProvider();
+            module.Context.Services = module.Provider;
+
+            step = "the registration of its RPC methods";
+            foreach (var binder in module.Assembly.GetCustomAttributes<RpcBinderAttribute>())
+                ((RpcBinder)Activator.CreateInstance(binder.BinderType, nonPublic: true)!).Register(module.Context.Rpc, module.Provider);
+        }
+        catch (Exception e) when (e is not ModuleException)
+        {
+            throw new ModuleException(ModuleErrorCode.StartFailed, module.Manifest.Identity, $"{step} failed: {TextOf(e)}");
+        }
+    }
+
+    private static void AddHostServices(ServiceCollection services, ModuleContext context)
+    {
+        services.AddSingleton<IModuleContext>(context);
+        services.AddSingleton(context.Bdevs);
+        services.AddSingleton(context.Threads);
+        services.AddSingleton(context.Io);
+        services.AddSingleton(context.Memory);
+        services.AddSingleton(context.Iobuf);
+        services.AddSingleton(context.Notifications);
+        services.AddSingleton(context.Rpc);
+        services.AddSingleton(context.Logging);
+        services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
+    }
+
+    /// <summary>Takes a module through its end.</summary>
+    /// <returns>Its context's weak reference; null when its code stays, or was not loaded.</returns>
+    private async Task<WeakReference?> EndAsync(LoadedModule module, bool runStop)
+    {
+        try
+        {
+            if (module.Context is not null)
+                await _host.Threads.AppThread.InvokeAsync(() => StopAsync(module, runStop)).ConfigureAwait(false);
+            if (module.Preparation is { } preparation)
+            {
+                preparation.Cancel();
+                await preparation.Completed.ConfigureAwait(false);
+            }
+        }
+        finally
+        {
+            lock (_lock) _modules.Remove(module);
+        }
+        return Drop(module);
+    }
+
+    // On the app thread. Each step is taken whatever became of the one before.
+    private async Task StopAsync(LoadedModule module, bool runStop)
+    {
+        if (module.State is ModuleState.Stopping or ModuleState.Stopped)
+            throw new ModuleException(ModuleErrorCode.InvalidState, module.Manifest.Identity, "is being stopped already.");
+        module.State = ModuleState.Stopping;
+        await AttemptAsync(module, "withdrawing its RPC methods", () => _host.WithdrawRpcAsync(module.Name));
+        if (module.Instance is BdevModule examiner) _host.RemoveExaminer(examiner);
+        await RemoveBdevsAsync(module);
+        if (runStop && module.Instance is { } instance) await AttemptAsync(module, "StopAsync", () => instance.StopAsync(CancellationToken.None));
+        if (module.Provider is { } provider) await AttemptAsync(module, "disposing its services", () => provider.DisposeAsync().AsTask());
+        module.State = ModuleState.Stopped;
+    }
+
+    private Task RemoveBdevsAsync(LoadedModule module) =>
+        AttemptAsync(module, "removing its bdevs", () => _host.RemoveBdevsAsync(module.Name));
+
+    private async Task AttemptAsync(LoadedModule module, string what, Func<Task> step)
+    {
+        try
+        {
+            await step();
+        }
+        catch (Exception e)
+        {
+            module.Problem = $"{what} failed: {TextOf(e)}";
+            _log.LogError("Module {Module}: {What} failed: {Text}", module.Manifest.Identity, what, TextOf(e));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static WeakReference? Drop(LoadedModule module)
+    {
+        module.Context?.Drop();
+        module.Context = null;
+        module.Instance = null;
+        module.Provider = null;
+        module.Assembly = null;
+        module.Preparation = null;
+        if (module.LoadContext is not { } context) return null;
+        module.LoadContext = null;
+        if (!context.IsCollectible) return null;
+        context.Unload();
+        return new WeakReference(context, trackResurrection: true);
+    }
+
+    /// <summary>What an exception says, without the object.</summary>
+    private static string TextOf(Exception exception)
+    {
+        var cause = exception is TargetInvocationException or AggregateException { InnerExceptions.Count: 1 } ? exception.InnerException ?? exception : exception;
+        return cause is SpindleException ? cause.Message : $"{cause.GetType().FullName}: {cause.Message}";
+    }
+}
