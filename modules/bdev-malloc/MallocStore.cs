@@ -1,0 +1,199 @@
+using System.Runtime.InteropServices;
+using Spindle.Bdevs;
+using Spindle.Dif;
+using Spindle.Memory;
+
+namespace Spindle.Bdev.Malloc;
+
+/// <summary>The memory of one bdev. Storage threads use it at once without a lock: I/Os to the same blocks at the same time may mix, as on any disk.</summary>
+/// <remarks>Memory that was never written is known to be zero, in chunks of 1 MiB: discarding a large new bdev then neither costs time nor
+/// memory. A chunk's mark is set before its first write and never taken back, so that a race between threads cannot lose it.</remarks>
+internal sealed unsafe class MallocStore : IDisposable
+{
+    private const int ChunkShift = 20;
+
+    private readonly DmaBuffer _dataBuffer;
+    private readonly DmaBuffer? _metadataBuffer;
+    private readonly byte* _data;
+    private readonly byte* _metadata;
+    private readonly uint _blockSize;
+    private readonly uint _metadataSize;
+    private readonly ulong _blockCount;
+    private readonly ProtectionInformation? _protection;
+    private byte* _written;
+
+    /// <exception cref="SpindleException">ENOMEM.</exception>
+    public MallocStore(IDmaMemory memory, MallocOptions options)
+    {
+        _blockSize = options.BlockSize;
+        _metadataSize = options.MetadataSize;
+        _blockCount = options.BlockCount;
+        _protection = options.Protection;
+        _dataBuffer = Allocate(memory, options.DataBytes);
+        try
+        {
+            if (options.MetadataBytes > 0) _metadataBuffer = Allocate(memory, options.MetadataBytes);
+            _written = (byte*)NativeMemory.AllocZeroed((options.DataBytes >> ChunkShift) + 1);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+        _data = (byte*)_dataBuffer.Address;
+        _metadata = _metadataBuffer is null ? null : (byte*)_metadataBuffer.Address;
+    }
+
+    private static DmaBuffer Allocate(IDmaMemory memory, nuint bytes)
+    {
+        const nuint hugePage = 2 << 20;
+        try
+        {
+            return memory.Allocate(bytes, bytes >= hugePage ? hugePage : 4096);
+        }
+        catch (SpindleException e) when (e.Errno == Errno.ENOMEM)
+        {
+            throw new SpindleException(Errno.ENOMEM, $"There is not enough memory for {bytes} bytes: make the bdev smaller (num_blocks). {e.Message}");
+        }
+    }
+
+    /// <summary>Writes to every block protection information that turns its checks off, as an unwritten block has. Once, before any I/O.</summary>
+    public void Format()
+    {
+        _protection!.MarkUnchecked(_data, _metadata, _blockCount);
+        MarkWritten(0, (nuint)(_blockCount * _blockSize));
+    }
+
+    /// <summary>Copies blocks to buffers.</summary>
+    [DataPath]
+    public DifResult Read(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)
+    {
+        byte* from = _data + block * _blockSize;
+        if (_protection is not null && _protection.Verify(from, MetadataAt(block), count, block) is var check and not DifResult.Ok) return check;
+        if (buffers.Length == 1)
+        {
+            Copy(from, buffers[0].Pointer, buffers[0].Length);
+        }
+        else
+        {
+            foreach (ref readonly var buffer in buffers)
+            {
+                Copy(from, buffer.Pointer, buffer.Length);
+                from += buffer.Length;
+            }
+        }
+        if (metadata is not null && _metadata is not null) Copy(MetadataAt(block), metadata, (nuint)(count * _metadataSize));
+        return DifResult.Ok;
+    }
+
+    /// <summary>Copies buffers to blocks. Protection information that the submitter did not bring is generated.</summary>
+    [DataPath]
+    public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)
+    {
+        if (_protection is not null && (metadata is not null || _metadata is null) &&
+            _protection.Verify(buffers, metadata, count, block) is var check and not DifResult.Ok) return check;
+        nuint offset = (nuint)(block * _blockSize);
+        byte* to = _data + offset;
+        if (buffers.Length == 1)
+        {
+            MarkWritten(offset, buffers[0].Length);
+            Copy(buffers[0].Pointer, to, buffers[0].Length);
+        }
+        else
+        {
+            MarkWritten(offset, (nuint)(count * _blockSize));
+            foreach (ref readonly var buffer in buffers)
+            {
+                Copy(buffer.Pointer, to, buffer.Length);
+                to += buffer.Length;
+            }
+        }
+        if (_metadata is null) return DifResult.Ok;
+        nuint length = (nuint)(count * _metadataSize);
+        if (metadata is not null)
+        {
+            Copy(metadata, MetadataAt(block), length);
+        }
+        else if (_protection is not null)
+        {
+            NativeMemory.Clear(MetadataAt(block), length);
+            _protection.Generate(_data + offset, MetadataAt(block), count, block);
+        }
+        return DifResult.Ok;
+    }
+
+    /// <summary>Makes blocks, and their metadata, zero.</summary>
+    [DataPath]
+    public void Zero(ulong block, ulong count)
+    {
+        nuint offset = (nuint)(block * _blockSize), end = offset + (nuint)(count * _blockSize);
+        while (offset < end)
+        {
+            nuint next = Math.Min(end, ((offset >> ChunkShift) + 1) << ChunkShift);
+            if (_written[offset >> ChunkShift] != 0) NativeMemory.Clear(_data + offset, next - offset);
+            offset = next;
+        }
+        if (_metadata is not null) NativeMemory.Clear(MetadataAt(block), (nuint)(count * _metadataSize));
+        _protection?.MarkUnchecked(_data + block * _blockSize, MetadataAt(block), count);
+    }
+
+    /// <summary>True when the blocks are equal to the buffers, and the metadata to <paramref name="metadata"/> unless that is null.</summary>
+    [DataPath]
+    public bool Equals(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)
+    {
+        byte* stored = _data + block * _blockSize;
+        foreach (ref readonly var buffer in buffers)
+        {
+            if (!Same(stored, buffer.Pointer, buffer.Length)) return false;
+            stored += buffer.Length;
+        }
+        return metadata is null || _metadata is null || Same(MetadataAt(block), metadata, (nuint)(count * _metadataSize));
+    }
+
+    /// <summary>Copies blocks within the bdev.</summary>
+    [DataPath]
+    public DifResult CopyBlocks(ulong target, ulong source, ulong count)
+    {
+        if (_protection is not null && _protection.Verify(_data + source * _blockSize, MetadataAt(source), count, source) is var check and not DifResult.Ok)
+            return check;
+        nuint length = (nuint)(count * _blockSize), offset = (nuint)(target * _blockSize);
+        MarkWritten(offset, length);
+        Copy(_data + source * _blockSize, _data + offset, length);
+        if (_metadata is not null) Copy(MetadataAt(source), MetadataAt(target), (nuint)(count * _metadataSize));
+        _protection?.Renumber(_data + offset, MetadataAt(target), count, target);
+        return DifResult.Ok;
+    }
+
+    [DataPath]
+    private byte* MetadataAt(ulong block) => _metadata + block * _metadataSize;
+
+    [DataPath]
+    private void MarkWritten(nuint offset, nuint length)
+    {
+        byte* mark = _written + (offset >> ChunkShift), last = _written + ((offset + length - 1) >> ChunkShift);
+        // Reading first keeps the line shared among the cores.
+        for (; mark <= last; mark++)
+            if (*mark == 0) *mark = 1;
+    }
+
+    [DataPath]
+    private static bool Same(byte* a, byte* b, nuint length)
+    {
+        const int most = 1 << 30; // a span has no more than 2^31 - 1 bytes
+        for (; length > most; length -= most, a += most, b += most)
+            if (!new ReadOnlySpan<byte>(a, most).SequenceEqual(new ReadOnlySpan<byte>(b, most))) return false;
+        return new ReadOnlySpan<byte>(a, (int)length).SequenceEqual(new ReadOnlySpan<byte>(b, (int)length));
+    }
+
+    [DataPath]
+    private static void Copy(byte* from, byte* to, nuint length) => Buffer.MemoryCopy(from, to, length, length);
+
+    /// <summary>Gives the memory back. No I/O may be using it.</summary>
+    public void Dispose()
+    {
+        _dataBuffer.Dispose();
+        _metadataBuffer?.Dispose();
+        NativeMemory.Free(_written);
+        _written = null;
+    }
+}
