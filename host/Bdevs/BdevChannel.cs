@@ -1,0 +1,174 @@
+using System.Runtime.CompilerServices;
+using Spindle.Bdevs;
+using Spindle.Memory;
+
+namespace Spindle.Host.Bdevs;
+
+/// <summary>What an opener submits through: checks each call against the bdev and the descriptor, then hands it to the thread's queue.</summary>
+internal sealed class BdevChannel : IBdevChannel
+{
+    private readonly BdevDescriptor _descriptor;
+    private readonly BdevEntry _entry;
+    private readonly Bdev _bdev;
+    private readonly BdevQueue _queue;
+    private readonly uint _blockSize;
+    private BdevQueueChannel? _channel;
+
+    internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel)
+    {
+        _descriptor = descriptor;
+        _entry = descriptor.Entry;
+        _bdev = descriptor.Bdev;
+        _channel = channel;
+        _queue = channel.Queue;
+        _blockSize = _bdev.BlockSize;
+    }
+
+    public Bdev Bdev => _bdev;
+    public bool IsReady => _queue.IsReady;
+    internal BdevQueue Queue => _queue;
+
+    [DataPath]
+    public int Read(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata)
+    {
+        int error = CheckTransfer(buffers, offsetBlocks, numBlocks, metadata);
+        return error != 0 ? error : _queue.Start(BdevIoType.Read, buffers, offsetBlocks, numBlocks, callback, state, metadata);
+    }
+
+    [DataPath]
+    public int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata)
+    {
+        int error = CheckTransfer(buffers, offsetBlocks, numBlocks, metadata);
+        if (error == 0) error = CheckWrite(BdevIoType.Write, offsetBlocks, numBlocks);
+        return error != 0 ? error : _queue.Start(BdevIoType.Write, buffers, offsetBlocks, numBlocks, callback, state, metadata);
+    }
+
+    [DataPath]
+    public int Compare(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata)
+    {
+        int error = CheckTransfer(buffers, offsetBlocks, numBlocks, metadata);
+        if (error == 0 && !_bdev.Supports(BdevIoType.Compare) && !_queue.Limits.EmulatesCompare) error = -Errno.ENOTSUP;
+        return error != 0 ? error : _queue.Start(BdevIoType.Compare, buffers, offsetBlocks, numBlocks, callback, state, metadata);
+    }
+
+    public int CompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
+    {
+        int error = CheckTransfer(compare, offsetBlocks, numBlocks, 0);
+        if (error == 0) error = CheckTransfer(write, offsetBlocks, numBlocks, 0);
+        if (error == 0) error = CheckWrite(BdevIoType.Write, offsetBlocks, numBlocks);
+        if (error == 0 && _bdev.AtomicCompareAndWriteBlocks != 0 && numBlocks > _bdev.AtomicCompareAndWriteBlocks) error = -Errno.EINVAL;
+        if (error == 0 && !_bdev.Supports(BdevIoType.CompareAndWrite) && !_queue.Limits.EmulatesCompareAndWrite) error = -Errno.ENOTSUP;
+        return error != 0 ? error : _queue.StartCompareAndWrite(compare, write, offsetBlocks, numBlocks, callback, state);
+    }
+
+    public int WriteZeroes(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
+    {
+        int error = CheckRange(offsetBlocks, numBlocks);
+        if (error == 0) error = CheckWrite(_queue.Limits.EmulatesWriteZeroes ? BdevIoType.Write : BdevIoType.WriteZeroes, offsetBlocks, numBlocks);
+        return error != 0 ? error : _queue.Start(BdevIoType.WriteZeroes, [], offsetBlocks, numBlocks, callback, state, 0);
+    }
+
+    public int Unmap(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
+    {
+        int error = CheckRange(offsetBlocks, numBlocks);
+        if (error == 0) error = CheckWrite(BdevIoType.Unmap, offsetBlocks, numBlocks);
+        return error != 0 ? error : _queue.Start(BdevIoType.Unmap, [], offsetBlocks, numBlocks, callback, state, 0);
+    }
+
+    public int Flush(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
+    {
+        int error = CheckRange(offsetBlocks, numBlocks);
+        if (error == 0) error = CheckWrite(BdevIoType.Flush, offsetBlocks, numBlocks);
+        return error != 0 ? error : _queue.Start(BdevIoType.Flush, [], offsetBlocks, numBlocks, callback, state, 0);
+    }
+
+    public int Copy(ulong destinationOffset, ulong sourceOffset, ulong numBlocks, BdevIoCallback callback, object? state)
+    {
+        int error = CheckRange(destinationOffset, numBlocks);
+        if (error == 0) error = CheckRange(sourceOffset, numBlocks);
+        if (error == 0 && destinationOffset < sourceOffset + numBlocks && sourceOffset < destinationOffset + numBlocks) error = -Errno.EINVAL;
+        if (error == 0) error = CheckWrite(_queue.Limits.EmulatesCopy ? BdevIoType.Write : BdevIoType.Copy, destinationOffset, numBlocks);
+        return error != 0 ? error : _queue.StartCopy(destinationOffset, sourceOffset, numBlocks, callback, state);
+    }
+
+    public int SeekData(ulong offsetBlocks, BdevIoCallback callback, object? state) => Seek(BdevIoType.SeekData, offsetBlocks, callback, state);
+
+    public int SeekHole(ulong offsetBlocks, BdevIoCallback callback, object? state) => Seek(BdevIoType.SeekHole, offsetBlocks, callback, state);
+
+    private int Seek(BdevIoType type, ulong offset, BdevIoCallback callback, object? state)
+    {
+        int error = CheckRange(offset, 1);
+        if (error != 0) return error;
+        if (_bdev.Supports(type)) return _queue.Start(type, [], offset, 1, callback, state, 0);
+        // As SPDK does where a bdev does not know: everything is data.
+        ulong found = type == BdevIoType.SeekData ? offset : ulong.MaxValue;
+        _queue.Thread.Send(static s =>
+        {
+            var (callback, state, found) = ((BdevIoCallback, object?, ulong))s!;
+            callback(state, BdevIoResult.WithValue(found));
+        }, (callback, state, found));
+        return 0;
+    }
+
+    public int Reset(BdevIoCallback callback, object? state)
+    {
+        if (_entry.IsRemoving) return -Errno.ENODEV;
+        BdevReset.Start(_queue, callback, state);
+        return 0;
+    }
+
+    public int Abort(object target, BdevIoCallback callback, object? state)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        return _queue.StartAbort(target, callback, state);
+    }
+
+    public int QueueIoWait(BdevIoWait entry) => _queue.QueueIoWait(entry);
+
+    public void Flush() => _queue.FlushNow();
+
+    public void Put()
+    {
+        var channel = Interlocked.Exchange(ref _channel, null)
+            ?? throw new InvalidOperationException($"The channel of bdev '{_bdev.Name}' was put already.");
+        _entry.Registry.Threads.PutChannel(channel);
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int CheckRange(ulong offset, ulong blocks)
+    {
+        ulong size = _bdev.BlockCount;
+        if (_entry.IsRemoving) return -Errno.ENODEV;
+        return blocks == 0 || offset >= size || blocks > size - offset ? -Errno.EINVAL : 0;
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int CheckTransfer(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks, nint metadata)
+    {
+        int error = CheckRange(offset, blocks);
+        if (error != 0) return error;
+        ulong length;
+        if (buffers.Length == 1)
+        {
+            length = buffers[0].Length;
+        }
+        else
+        {
+            length = 0;
+            foreach (ref readonly var buffer in buffers) length += buffer.Length;
+        }
+        // Blocks are at most the device's, so the product cannot overflow: registration checks it for the device.
+        if (length != blocks * _blockSize) return -Errno.EINVAL;
+        if (metadata != 0 && (_bdev.MetadataSize == 0 || _bdev.MetadataInterleaved)) return -Errno.EINVAL;
+        return 0;
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
+    {
+        if (!_descriptor.IsWritable) return -Errno.EBADF;
+        if (!_bdev.Supports(type)) return -Errno.ENOTSUP;
+        uint unit = _queue.Limits.WriteUnit;
+        return unit > 1 && type == BdevIoType.Write && (offset % unit != 0 || blocks % unit != 0) ? -Errno.EINVAL : 0;
+    }
+}

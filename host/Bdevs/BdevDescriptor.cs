@@ -1,0 +1,62 @@
+using Spindle.Bdevs;
+using Spindle.Threading;
+
+namespace Spindle.Host.Bdevs;
+
+/// <summary>An open of a bdev.</summary>
+internal sealed class BdevDescriptor : IBdevDescriptor
+{
+    private readonly BdevEventCallback _events;
+    private readonly object? _state;
+    private readonly IStorageThread _thread;
+    private volatile bool _writable;
+    private int _closed;
+
+    internal BdevDescriptor(BdevEntry entry, bool write, string module, BdevEventCallback events, object? state)
+    {
+        Entry = entry;
+        Module = module;
+        _writable = write;
+        _events = events;
+        _state = state;
+        _thread = StorageThread.Current ?? entry.Registry.Threads.AppThread;
+    }
+
+    internal BdevEntry Entry { get; }
+
+    /// <summary>The module that opened it.</summary>
+    internal string Module { get; }
+
+    public Bdev Bdev => Entry.Bdev;
+    public bool IsWritable => _writable;
+    internal bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    internal void MakeWritable() => _writable = true;
+
+    public IBdevChannel GetChannel()
+    {
+        if (IsClosed) throw new SpindleException(Errno.EBADF, $"The descriptor of bdev '{Bdev.Name}' is closed.");
+        if (Entry.IsRemoving) throw new SpindleException(Errno.ENODEV, $"Bdev '{Bdev.Name}' is being removed.");
+        return new BdevChannel(this, (BdevQueueChannel)Entry.Registry.Threads.GetChannel(Entry));
+    }
+
+    /// <summary>Tells the opener, on its thread. On any thread.</summary>
+    internal void Notify(BdevEventType type) => _thread.Send(static s =>
+    {
+        var (descriptor, type) = ((BdevDescriptor, BdevEventType))s!;
+        if (!descriptor.IsClosed) descriptor._events(type, descriptor.Bdev, descriptor._state);
+    }, (this, type));
+
+    public void Close()
+    {
+        if (Interlocked.Exchange(ref _closed, 1) != 0) return;
+        TaskCompletionSource? allClosed = null;
+        lock (Entry.DescriptorLock)
+        {
+            Entry.Claims.Remove(this);
+            Entry.Descriptors.Remove(this);
+            if (Entry.Descriptors.Count == 0) allClosed = Entry.AllClosed;
+        }
+        allClosed?.TrySetResult();
+    }
+}

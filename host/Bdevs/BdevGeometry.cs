@@ -1,0 +1,28 @@
+using System.Numerics;
+using Spindle.Bdevs;
+
+namespace Spindle.Host.Bdevs;
+
+/// <summary>Whether a bdev's geometry makes sense; everything behind relies on it.</summary>
+internal static class BdevGeometry
+{
+    internal static void Check(Bdev bdev)
+    {
+        if (string.IsNullOrWhiteSpace(bdev.Name)) throw Invalid(bdev, "Name", "is empty");
+        if (bdev.Name.Length > 255) throw Invalid(bdev, "Name", "is longer than 255 characters");
+        uint metadata = bdev.MetadataInterleaved ? bdev.MetadataSize : 0;
+        if (bdev.BlockSize <= metadata) throw Invalid(bdev, nameof(Bdev.BlockSize), $"is {bdev.BlockSize}, not more than its metadata");
+        uint data = bdev.BlockSize - metadata;
+        if (data < 512 || data % 512 != 0 || bdev.BlockSize > 1 << 24) throw Invalid(bdev, nameof(Bdev.BlockSize), $"is {bdev.BlockSize}; the data part must be a multiple of 512 bytes");
+        if (bdev.BlockCount == 0) throw Invalid(bdev, nameof(Bdev.BlockCount), "is 0");
+        if (bdev.BlockCount > ulong.MaxValue / bdev.BlockSize) throw Invalid(bdev, nameof(Bdev.BlockCount), $"times the block size is beyond 64 bits");
+        if (!BitOperations.IsPow2(bdev.RequiredAlignment) || bdev.RequiredAlignment > 4096) throw Invalid(bdev, nameof(Bdev.RequiredAlignment), $"is {bdev.RequiredAlignment}; it must be a power of two up to 4096");
+        if (bdev.DifType != DifType.None && bdev.MetadataSize < 8) throw Invalid(bdev, nameof(Bdev.MetadataSize), "is less than the 8 bytes of protection information");
+        if (bdev.SplitOnOptimalIoBoundary && bdev.OptimalIoBoundary == 0) throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), "is 0, but I/O is to be split at it");
+        if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1 && bdev.MaxRwBlocks != 0 && bdev.MaxRwBlocks < bdev.WriteUnitBlocks) throw Invalid(bdev, nameof(Bdev.MaxRwBlocks), "is less than a write unit");
+        if (bdev.MaxSegments < 0) throw Invalid(bdev, nameof(Bdev.MaxSegments), "is negative");
+    }
+
+    private static SpindleException Invalid(Bdev bdev, string member, string what) =>
+        new(Errno.EINVAL, $"Bdev '{bdev.Name}' cannot be registered: its {member} {what}.");
+}

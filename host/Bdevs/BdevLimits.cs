@@ -1,0 +1,72 @@
+using Spindle.Bdevs;
+using Spindle.Memory;
+
+namespace Spindle.Host.Bdevs;
+
+/// <summary>A bdev's constraints in the form the data path asks for: does an I/O go through as it is?</summary>
+internal sealed class BdevLimits
+{
+    internal BdevLimits(Bdev bdev, uint bounceSize)
+    {
+        BlockSize = bdev.BlockSize;
+        AlignmentMask = bdev.RequiredAlignment - 1;
+        Boundary = bdev.SplitOnOptimalIoBoundary ? bdev.OptimalIoBoundary : 0;
+        MaxRwBlocks = bdev.MaxRwBlocks == 0 ? ulong.MaxValue : bdev.MaxRwBlocks;
+        MaxSegments = bdev.MaxSegments == 0 ? int.MaxValue : bdev.MaxSegments;
+        MaxSegmentSize = bdev.MaxSegmentSize == 0 ? uint.MaxValue : bdev.MaxSegmentSize;
+        WriteUnit = bdev.SplitOnWriteUnit ? Math.Max(1, bdev.WriteUnitBlocks) : 1;
+        BounceBlocks = Math.Max(1, bounceSize / bdev.BlockSize);
+        MaxUnmapBlocks = bdev.MaxUnmapBlocks == 0 ? ulong.MaxValue : bdev.MaxUnmapBlocks;
+        MaxWriteZeroesBlocks = bdev.MaxWriteZeroesBlocks == 0 ? ulong.MaxValue : bdev.MaxWriteZeroesBlocks;
+        MaxCopyBlocks = bdev.MaxCopyBlocks == 0 ? ulong.MaxValue : bdev.MaxCopyBlocks;
+        HasRwLimits = Boundary != 0 || MaxRwBlocks != ulong.MaxValue || MaxSegments != int.MaxValue || MaxSegmentSize != uint.MaxValue || AlignmentMask != 0;
+        EmulatesCompare = !bdev.Supports(BdevIoType.Compare) && bdev.Supports(BdevIoType.Read);
+        EmulatesCompareAndWrite = !bdev.Supports(BdevIoType.CompareAndWrite) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
+        EmulatesWriteZeroes = !bdev.Supports(BdevIoType.WriteZeroes) && bdev.Supports(BdevIoType.Write);
+        EmulatesCopy = !bdev.Supports(BdevIoType.Copy) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
+    }
+
+    public readonly uint BlockSize;
+    public readonly uint AlignmentMask;
+    public readonly uint Boundary;
+    public readonly ulong MaxRwBlocks;
+    public readonly int MaxSegments;
+    public readonly uint MaxSegmentSize;
+    public readonly uint WriteUnit;
+    public readonly uint BounceBlocks;
+    public readonly ulong MaxUnmapBlocks;
+    public readonly ulong MaxWriteZeroesBlocks;
+    public readonly ulong MaxCopyBlocks;
+    public readonly bool HasRwLimits;
+    public readonly bool EmulatesCompare;
+    public readonly bool EmulatesCompareAndWrite;
+    public readonly bool EmulatesWriteZeroes;
+    public readonly bool EmulatesCopy;
+
+    /// <summary>Whether a data transfer needs no splitting and no copying.</summary>
+    [DataPath]
+    public bool Fits(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks)
+    {
+        if (!HasRwLimits) return true;
+        if (blocks > MaxRwBlocks || buffers.Length > MaxSegments) return false;
+        if (Boundary != 0 && offset % Boundary + blocks > Boundary) return false;
+        foreach (ref readonly var buffer in buffers)
+        {
+            if (buffer.Length > MaxSegmentSize) return false;
+            if ((((uint)buffer.Address | buffer.Length) & AlignmentMask) != 0) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Whether all buffers are aligned as the bdev needs them.</summary>
+    [DataPath]
+    public bool IsAligned(ReadOnlySpan<IoVec> buffers)
+    {
+        if (AlignmentMask == 0) return true;
+        foreach (ref readonly var buffer in buffers)
+        {
+            if ((((uint)buffer.Address | buffer.Length) & AlignmentMask) != 0) return false;
+        }
+        return true;
+    }
+}

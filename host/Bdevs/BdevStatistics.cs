@@ -1,0 +1,87 @@
+using Spindle.Bdevs;
+
+namespace Spindle.Host.Bdevs;
+
+/// <summary>Counters of one bdev on one storage thread, or a sum of them. Written by the owning thread only.</summary>
+public struct BdevStatistics
+{
+    /// <summary>Completed reads, and their bytes and time in Stopwatch ticks.</summary>
+    public ulong Reads, BytesRead, ReadTicks;
+    /// <summary>The longest and shortest read, in ticks; the shortest is 0 while there was none.</summary>
+    public ulong MaxReadTicks, MinReadTicks;
+    /// <summary>Completed writes, and their bytes and time.</summary>
+    public ulong Writes, BytesWritten, WriteTicks;
+    /// <summary>The longest and shortest write, in ticks.</summary>
+    public ulong MaxWriteTicks, MinWriteTicks;
+    /// <summary>Completed unmaps, and their bytes and time.</summary>
+    public ulong Unmaps, BytesUnmapped, UnmapTicks;
+    /// <summary>The longest and shortest unmap, in ticks.</summary>
+    public ulong MaxUnmapTicks, MinUnmapTicks;
+    /// <summary>Completed copies, and their bytes and time.</summary>
+    public ulong Copies, BytesCopied, CopyTicks;
+    /// <summary>The longest and shortest copy, in ticks.</summary>
+    public ulong MaxCopyTicks, MinCopyTicks;
+    /// <summary>I/Os that ended with an error status, of any type.</summary>
+    public ulong Errors;
+    /// <summary>Completions refused because they came twice, late or on the wrong thread.</summary>
+    public ulong BadCompletions;
+    /// <summary>Times the module was short of memory and an I/O was queued.</summary>
+    public ulong NoMemory;
+
+    [DataPath]
+    internal void Count(BdevIoType type, ulong bytes, ulong ticks)
+    {
+        switch (type)
+        {
+            case BdevIoType.Read:
+                Reads++;
+                BytesRead += bytes;
+                Time(ref ReadTicks, ref MinReadTicks, ref MaxReadTicks, ticks);
+                break;
+            case BdevIoType.Write:
+                Writes++;
+                BytesWritten += bytes;
+                Time(ref WriteTicks, ref MinWriteTicks, ref MaxWriteTicks, ticks);
+                break;
+            case BdevIoType.Unmap:
+                Unmaps++;
+                BytesUnmapped += bytes;
+                Time(ref UnmapTicks, ref MinUnmapTicks, ref MaxUnmapTicks, ticks);
+                break;
+            case BdevIoType.Copy:
+                Copies++;
+                BytesCopied += bytes;
+                Time(ref CopyTicks, ref MinCopyTicks, ref MaxCopyTicks, ticks);
+                break;
+        }
+    }
+
+    private static void Time(ref ulong sum, ref ulong min, ref ulong max, ulong ticks)
+    {
+        sum += ticks;
+        if (ticks > max) max = ticks;
+        if (ticks < min || min == 0) min = ticks;
+    }
+
+    /// <summary>Adds another thread's counters.</summary>
+    public void Add(in BdevStatistics other)
+    {
+        Reads += other.Reads; BytesRead += other.BytesRead; ReadTicks += other.ReadTicks;
+        Writes += other.Writes; BytesWritten += other.BytesWritten; WriteTicks += other.WriteTicks;
+        Unmaps += other.Unmaps; BytesUnmapped += other.BytesUnmapped; UnmapTicks += other.UnmapTicks;
+        Copies += other.Copies; BytesCopied += other.BytesCopied; CopyTicks += other.CopyTicks;
+        Extremes(ref MinReadTicks, ref MaxReadTicks, other.MinReadTicks, other.MaxReadTicks);
+        Extremes(ref MinWriteTicks, ref MaxWriteTicks, other.MinWriteTicks, other.MaxWriteTicks);
+        Extremes(ref MinUnmapTicks, ref MaxUnmapTicks, other.MinUnmapTicks, other.MaxUnmapTicks);
+        Extremes(ref MinCopyTicks, ref MaxCopyTicks, other.MinCopyTicks, other.MaxCopyTicks);
+        Errors += other.Errors;
+        BadCompletions += other.BadCompletions;
+        NoMemory += other.NoMemory;
+    }
+
+    private static void Extremes(ref ulong min, ref ulong max, ulong otherMin, ulong otherMax)
+    {
+        if (otherMax > max) max = otherMax;
+        if (otherMin != 0 && (otherMin < min || min == 0)) min = otherMin;
+    }
+}
