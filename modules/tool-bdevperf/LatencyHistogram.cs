@@ -1,0 +1,69 @@
+using System.Numerics;
+
+namespace Spindle.Tool.Bdevperf;
+
+/// <summary>Counts of latencies in log-linear buckets: 64 for each power of two, so that a value is known to 1.6%. In nanoseconds.</summary>
+internal sealed class LatencyHistogram
+{
+    private const int SubBits = 6;
+    private const int SubCount = 1 << SubBits;
+    private readonly long[] _counts = new long[(64 - SubBits + 1) << SubBits];
+
+    public long Count { get; private set; }
+    public ulong Total { get; private set; }
+    public ulong Max { get; private set; }
+
+    [DataPath]
+    public void Add(ulong nanoseconds)
+    {
+        _counts[IndexOf(nanoseconds)]++;
+        Count++;
+        Total += nanoseconds;
+        if (nanoseconds > Max) Max = nanoseconds;
+    }
+
+    public void Add(LatencyHistogram other)
+    {
+        for (int i = 0; i < _counts.Length; i++) _counts[i] += other._counts[i];
+        Count += other.Count;
+        Total += other.Total;
+        Max = Math.Max(Max, other.Max);
+    }
+
+    public void Clear()
+    {
+        Array.Clear(_counts);
+        Count = 0;
+        Total = Max = 0;
+    }
+
+    public double Average => Count == 0 ? 0 : (double)Total / Count;
+
+    /// <summary>The value that <paramref name="fraction"/> of all do not exceed, to the bucket's upper end.</summary>
+    public ulong Quantile(double fraction)
+    {
+        if (Count == 0) return 0;
+        long rank = Math.Max(1, (long)Math.Ceiling(fraction * Count)), seen = 0;
+        for (int i = 0; i < _counts.Length; i++)
+        {
+            seen += _counts[i];
+            if (seen >= rank) return Math.Min(UpperEnd(i), Max);
+        }
+        return Max;
+    }
+
+    [DataPath]
+    internal static int IndexOf(ulong value)
+    {
+        if (value < SubCount) return (int)value;
+        int shift = BitOperations.Log2(value) - SubBits;
+        return ((shift + 1) << SubBits) + (int)(value >> shift) - SubCount;
+    }
+
+    internal static ulong UpperEnd(int index)
+    {
+        if (index < SubCount) return (ulong)index;
+        int shift = (index >> SubBits) - 1;
+        return ((ulong)((index & (SubCount - 1)) + SubCount + 1) << shift) - 1;
+    }
+}

@@ -1,0 +1,93 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+
+namespace Spindle.Tool.Bdevperf;
+
+/// <summary>Prints results: a table that grows line by line, or one JSON document at the end.</summary>
+internal sealed class PerfReport(TextWriter output, bool json)
+{
+    private const string Row = "{0,-16} {1,-16} {2,8} {3,5} {4,3} {5,12} {6,10} {7,9} {8,9} {9,9} {10,9} {11,6} {12,4} {13,9}";
+
+    private readonly List<PerfResult> _results = [];
+    private readonly List<(string Bdev, string Pattern, int QueueDepth, string Reason)> _failures = [];
+
+    public void Begin()
+    {
+        if (json) return;
+        Line("bdev", "pattern", "io size", "qd", "thr", "IOPS", "MiB/s", "avg us", "p50 us", "p99 us", "p99.9 us", "CPU %", "GCs", "allocated");
+    }
+
+    public void Add(PerfResult result)
+    {
+        _results.Add(result);
+        if (json) return;
+        var l = result.Latencies;
+        Line(result.Bdev, result.Pattern, result.IoSize, result.QueueDepth, result.Threads, Text(result.Iops, "N0"), Text(result.MebibytesPerSecond, "N1"),
+            Micro(l.Average), Micro(l.Quantile(0.5)), Micro(l.Quantile(0.99)), Micro(l.Quantile(0.999)),
+            Text(result.CpuPercent, "F0"), result.Collections, result.AllocatedBytes);
+        output.Flush();
+    }
+
+    public void Failed(string bdev, PerfPattern pattern, int queueDepth, string reason)
+    {
+        _failures.Add((bdev, pattern.Name, queueDepth, reason));
+        if (!json) output.WriteLine($"{bdev}, {pattern.Name}, queue depth {queueDepth}: {reason}");
+    }
+
+    public void End()
+    {
+        if (!json) return;
+        using var stream = new MemoryStream();
+        using (var w = new Utf8JsonWriter(stream, new JsonWriterOptions { Indented = true }))
+        {
+            w.WriteStartObject();
+            w.WriteStartArray("results");
+            foreach (var result in _results) Write(w, result);
+            w.WriteEndArray();
+            w.WriteStartArray("failures");
+            foreach (var (bdev, pattern, queueDepth, reason) in _failures)
+            {
+                w.WriteStartObject();
+                w.WriteString("bdev", bdev);
+                w.WriteString("pattern", pattern);
+                w.WriteNumber("queue_depth", queueDepth);
+                w.WriteString("reason", reason);
+                w.WriteEndObject();
+            }
+            w.WriteEndArray();
+            w.WriteEndObject();
+        }
+        output.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
+    }
+
+    private static void Write(Utf8JsonWriter w, PerfResult result)
+    {
+        var l = result.Latencies;
+        w.WriteStartObject();
+        w.WriteString("bdev", result.Bdev);
+        w.WriteString("pattern", result.Pattern);
+        w.WriteNumber("io_size", result.IoSize);
+        w.WriteNumber("queue_depth", result.QueueDepth);
+        w.WriteNumber("threads", result.Threads);
+        w.WriteNumber("seconds", Math.Round(result.Seconds, 3));
+        w.WriteNumber("ios", l.Count);
+        w.WriteNumber("iops", Math.Round(result.Iops, 1));
+        w.WriteNumber("mib_per_second", Math.Round(result.MebibytesPerSecond, 2));
+        w.WriteNumber("average_us", Math.Round(l.Average / 1000, 3));
+        w.WriteNumber("p50_us", l.Quantile(0.5) / 1000.0);
+        w.WriteNumber("p99_us", l.Quantile(0.99) / 1000.0);
+        w.WriteNumber("p99_9_us", l.Quantile(0.999) / 1000.0);
+        w.WriteNumber("max_us", l.Max / 1000.0);
+        w.WriteNumber("cpu_percent", Math.Round(result.CpuPercent, 1));
+        w.WriteNumber("collections", result.Collections);
+        w.WriteNumber("allocated_bytes", result.AllocatedBytes);
+        w.WriteEndObject();
+    }
+
+    private void Line(params object[] values) => output.WriteLine(string.Format(CultureInfo.InvariantCulture, Row, values));
+
+    private static string Text(double value, string format) => value.ToString(format, CultureInfo.InvariantCulture);
+
+    private static string Micro(double nanoseconds) => (nanoseconds / 1000).ToString("F1", CultureInfo.InvariantCulture);
+}
