@@ -1,0 +1,128 @@
+using System.Buffers;
+using System.Text;
+using Microsoft.Extensions.Logging;
+using Spindle.Host.Rpc.Json;
+using Spindle.Host.Rpc.Server;
+using Spindle.Rpc;
+using Spindle.Threading;
+
+namespace Spindle.Host.Rpc;
+
+/// <summary>Runs RPC calls on the app thread, wherever they come from: the socket, a configuration file, the embedding program.</summary>
+public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads threads, ILogger<RpcDispatcher> logger)
+{
+    const int MaxDepth = 64;
+
+    /// <summary>The methods.</summary>
+    public RpcMethodRegistry Methods => registry;
+
+    /// <summary>Calls a method. On any thread.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="parameters">JSON text of an object; null or "null" for none.</param>
+    /// <param name="cancellationToken">Asks the handler to give up.</param>
+    /// <returns>The result as JSON text.</returns>
+    /// <exception cref="RpcException">The call failed, or the parameters are not JSON; with the code and message a client would see.</exception>
+    public async Task<string> InvokeAsync(string method, string? parameters = null, CancellationToken cancellationToken = default)
+    {
+        var json = Encoding.UTF8.GetBytes(parameters ?? "");
+        if (json.Length > 0)
+        {
+            Check(json);
+        }
+        var output = new ArrayBufferWriter<byte>();
+        var error = await InvokeAsync(method, json, output, cancellationToken).ConfigureAwait(false);
+        return error is null ? Encoding.UTF8.GetString(output.WrittenSpan) : throw new RpcException(error.Value.Code, error.Value.Message);
+    }
+
+    static void Check(ReadOnlySpan<byte> json)
+    {
+        var scanner = new JsonScanner(MaxDepth);
+        var position = 0;
+        var result = scanner.Scan(json, ref position);
+        if (result == JsonScanResult.Invalid)
+        {
+            throw new RpcException(RpcErrorCode.ParseError, $"Parse error: the parameters are not JSON, at byte {position}: {scanner.Error}");
+        }
+        if ((result == JsonScanResult.More && !scanner.IsNumberThatMayEnd) || json[position..].ContainsAnyExcept(" \t\r\n"u8))
+        {
+            throw new RpcException(RpcErrorCode.ParseError, "Parse error: the parameters must be one complete JSON value");
+        }
+    }
+
+    /// <summary>Calls a method.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="parameters">Valid JSON that stays as it is until the call ends; empty for none.</param>
+    /// <param name="output">Takes the result; what it holds is of no use after an error.</param>
+    /// <param name="cancellationToken">Asks the handler to give up.</param>
+    /// <returns>Null, or the error for the client.</returns>
+    internal async Task<RpcError?> InvokeAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
+    {
+        RpcError? error = null;
+        try
+        {
+            await threads.AppThread.InvokeAsync(async () => error = await RunAsync(method, parameters, output, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (SpindleException exception)
+        {
+            error = RpcError.From(exception); // the app thread has ended
+        }
+        return error;
+    }
+
+    /// <summary>On the app thread. Exceptions become plain text here: a kept one would keep its plugin loaded.</summary>
+    async Task<RpcError?> RunAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
+    {
+        RpcMethodEntry? entry = null;
+        try
+        {
+            entry = registry.BeginCall(method);
+            var handler = entry.Handler;
+            using var writer = new RpcJsonWriter(output);
+            var reader = new RpcJsonReader(IsNull(parameters.Span) ? default : parameters, "params", handler.ParameterErrorCode, handler.ParameterErrorText, handler.Parameters);
+            await handler.InvokeAsync(reader, writer, cancellationToken);
+            writer.Complete();
+            return null;
+        }
+        catch (RpcException exception)
+        {
+            return new RpcError(exception.Code, exception.Message);
+        }
+        catch (SpindleException exception)
+        {
+            return RpcError.From(exception);
+        }
+        catch (OperationCanceledException)
+        {
+            return new RpcError(-Errno.ECANCELED, Errno.Message(Errno.ECANCELED));
+        }
+        catch (RpcReplyTooLargeException exception)
+        {
+            return new RpcError(RpcErrorCode.InternalError, exception.Message);
+        }
+        catch (Exception exception)
+        {
+            logger.LogError("RPC method {Method} of module {Module} failed: {Exception}", method, entry?.Owner, exception.ToString());
+            return new RpcError(RpcErrorCode.InternalError, $"Internal error: {exception.GetType().Name}: {exception.Message}");
+        }
+        finally
+        {
+            if (entry is not null)
+            {
+                registry.EndCall(entry);
+            }
+        }
+    }
+
+    static bool IsNull(ReadOnlySpan<byte> json) => json.Trim(" \t\r\n"u8).SequenceEqual("null"u8);
+}
+
+/// <summary>An error as a client sees it.</summary>
+internal readonly record struct RpcError(int Code, string Message)
+{
+    /// <summary>The negated error number; the message starts with the C library's words, which clients compare.</summary>
+    public static RpcError From(SpindleException exception)
+    {
+        var words = Errno.Message(exception.Errno);
+        return new RpcError(-exception.Errno, exception.Message.StartsWith(words, StringComparison.Ordinal) ? exception.Message : $"{words}: {exception.Message}");
+    }
+}
