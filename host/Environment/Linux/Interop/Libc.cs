@@ -1,0 +1,96 @@
+using System.Runtime.InteropServices;
+
+namespace Spindle.Host.Environments.Linux.Interop;
+
+/// <summary>File descriptors: the C library's functions, one to one. Those that set errno are read with <see cref="LastError"/>.</summary>
+internal static unsafe partial class Libc
+{
+    internal const int O_RDONLY = 0, O_RDWR = 2, O_CREAT = 0x40, O_EXCL = 0x80, O_NONBLOCK = 0x800, O_CLOEXEC = 0x80000;
+    internal const int SEEK_END = 2;
+    internal const int F_GETFL = 3, F_SETFL = 4;
+    internal const int EFD_CLOEXEC = 0x80000, EFD_NONBLOCK = 0x800;
+    internal const int FALLOC_FL_KEEP_SIZE = 1, FALLOC_FL_PUNCH_HOLE = 2, FALLOC_FL_ZERO_RANGE = 0x10;
+    internal const nuint BLKSSZGET = 0x1268, BLKGETSIZE64 = 0x80081272;
+    internal const int ETIME = 62, EOVERFLOW = 75, EOPNOTSUPP = 95;
+
+    /// <summary>O_DIRECT differs between architectures (asm-generic/fcntl.h and arch/arm64/include/uapi/asm/fcntl.h).</summary>
+    internal static readonly int O_DIRECT = RuntimeInformation.ProcessArchitecture == Architecture.Arm64 ? 0x10000 : 0x4000;
+
+    /// <summary>errno of the calling thread's last call, positive.</summary>
+    internal static int LastError => Marshal.GetLastPInvokeError();
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int open(string path, int flags, uint mode);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int close(int fd);
+
+    [LibraryImport("libc", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int unlink(string path);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int ftruncate(int fd, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial long lseek(int fd, long offset, int whence);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int fcntl(int fd, int command, nint argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int ioctl(int fd, nuint request, void* argument);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int eventfd(uint initial, int flags);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint read(int fd, void* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint write(int fd, void* buffer, nuint count);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint preadv(int fd, IoVector* vector, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint pwritev(int fd, IoVector* vector, int count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int fdatasync(int fd);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int fallocate(int fd, int mode, long offset, long length);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial int poll(PollFd* fds, nuint count, int timeoutMilliseconds);
+}
+
+/// <summary>struct iovec.</summary>
+internal unsafe struct IoVector
+{
+    internal void* Base;
+    internal nuint Length;
+}
+
+/// <summary>struct pollfd.</summary>
+internal struct PollFd
+{
+    internal const short POLLIN = 1, POLLOUT = 4;
+
+    internal int Fd;
+    internal short Events;
+    internal short Revents;
+}
+
+/// <summary>struct __kernel_timespec.</summary>
+internal struct KernelTimespec
+{
+    internal long Seconds;
+    internal long Nanoseconds;
+
+    internal static KernelTimespec From(TimeSpan span)
+    {
+        var ticks = Math.Max(span.Ticks, 0);
+        return new KernelTimespec { Seconds = ticks / TimeSpan.TicksPerSecond, Nanoseconds = ticks % TimeSpan.TicksPerSecond * 100 };
+    }
+}
