@@ -4,7 +4,7 @@ namespace Spindle.Frontend.Nvmf.Transport;
 public static class NvmfTransports
 {
     /// <summary>One factory for each type.</summary>
-    public static IReadOnlyList<INvmfTransportFactory> All { get; } = [];
+    public static IReadOnlyList<INvmfTransportFactory> All { get; } = [new Tcp.TcpTransportFactory()];
 
     /// <summary>The factory of a type by its name, in any case; null when there is none.</summary>
     public static INvmfTransportFactory? Find(string name)

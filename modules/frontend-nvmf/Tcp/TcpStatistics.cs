@@ -1,0 +1,22 @@
+namespace Spindle.Frontend.Nvmf.Tcp;
+
+/// <summary>Counters of the transport in one poll group. Written on its thread; may be read from any, then of slightly different moments.</summary>
+internal sealed class TcpStatistics
+{
+    /// <summary>Connections that began here.</summary>
+    public ulong Connections;
+    /// <summary>Receive operations that completed.</summary>
+    public ulong Receives;
+    /// <summary>Send operations that completed.</summary>
+    public ulong Sends;
+    /// <summary>Command capsules.</summary>
+    public ulong Capsules;
+    /// <summary>Commands that had to wait for data buffers.</summary>
+    public ulong BufferWaits;
+    /// <summary>Data digests that were wrong.</summary>
+    public ulong DataDigestErrors;
+    /// <summary>Connections ended by C2HTermReq.</summary>
+    public ulong Terminations;
+    /// <summary>Connections ended because no ICReq or Connect came in time.</summary>
+    public ulong HandshakeTimeouts;
+}
