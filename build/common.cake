@@ -47,7 +47,7 @@ public sealed class Options
             var key = equals < 0 ? word[2..] : word[2..equals];
             if (Flags.Contains(key)) options.values.Add(new(key, "true"));
             else if (equals >= 0) options.values.Add(new(key, word[(equals + 1)..]));
-            else if (words.TryDequeue(out var value)) options.values.Add(new(key, value));
+            else if (words.TryPeek(out var value) && !value.StartsWith("--")) options.values.Add(new(key, words.Dequeue()));
             else throw Usage($"--{key} needs a value");
         }
         return options;
@@ -108,7 +108,4 @@ public static class Tool
     }
 
     public readonly record struct Outcome(int ExitCode, bool TimedOut);
-
-    public static IEnumerable<string> Tail(string file, int lines) =>
-        Files.Exists(file) ? Files.ReadLines(file).TakeLast(lines) : Enumerable.Empty<string>();
 }

@@ -1,4 +1,5 @@
 // test: every test project one after another, its results read from xunit's report, one sum at the end.
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 public sealed class TestRun
@@ -56,7 +57,7 @@ public sealed class TestRun
         var log = Paths.Combine(results, project.Name + ".log");
         var report = Paths.Combine(results, project.Name + ".xml");
         Folders.CreateDirectory(results);
-        var arguments = new[] { "-nologo", "-noColor", "-xml", report }.Concat(selection).ToArray();
+        var arguments = new[] { "-nologo", "-noColor", "-reporter", "verbose", "-xml", report }.Concat(selection).ToArray();
         var folder = Paths.GetDirectoryName(project.Program);
         var outcome = Tool.RunToLog(folder, log, limit, project.Program, arguments);
         string problem = null;
@@ -70,7 +71,21 @@ public sealed class TestRun
                 if (outcome.ExitCode != 0 && failures.Count == before && passed + skips.Count > 0) problem = $"ended with exit status {outcome.ExitCode}";
             }
             catch (System.Xml.XmlException e) { problem = $"left an unreadable report ({e.Message})"; }
-        if (problem is not null) failures.Add((project.Name, $"{problem}; the end of {log}:\n{string.Join('\n', Tool.Tail(log, 30))}"));
+        if (problem is not null) failures.Add((project.Name, $"{problem}\n{string.Join('\n', Circumstances(log))}\nall of it: {log}"));
+    }
+
+    // Which tests had begun and not ended, and what the runtime or the last test said.
+    static IEnumerable<string> Circumstances(string log)
+    {
+        if (!Files.Exists(log)) yield break;
+        var lines = Files.ReadAllLines(log).Select(line => line.Length > 200 ? line[..200] + "…" : line).ToList();
+        var running = new HashSet<string>();
+        foreach (var line in lines)
+            if (line.IndexOf(" [STARTING]") is > 0 and var started) running.Add(line[..started].Trim());
+            else if (line.IndexOf(" [FINISHED]") is > 0 and var finished) running.Remove(line[..finished].Trim());
+        foreach (var test in running) yield return $"was running: {test}";
+        var crash = lines.FindIndex(line => Regex.IsMatch(line, "^(Unhandled exception|Process terminated|Fatal error|Stack overflow|Out of memory)"));
+        foreach (var line in crash >= 0 ? lines.Skip(crash).Take(15) : lines.TakeLast(15)) yield return "| " + line;
     }
 
     void Read(XDocument report)

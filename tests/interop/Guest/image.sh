@@ -65,12 +65,13 @@ apt=(apt-get -qq -o APT::Sandbox::User="$(id -un)" -o APT::Architecture=amd64 -o
   -o Acquire::Retries=3 -o Acquire::Languages=none -o Debug::NoLocking=1 -o Dir::Etc::sourcelist=/dev/null -o Dir::Etc::sourceparts="$new/apt/sources"
   -o Dir::State="$new/apt" -o Dir::State::lists="$new/apt/lists" -o Dir::Cache="$new/apt" -o Dir::Cache::archives="$new/apt/archives"
   -o Dir::State::status=/dev/null)
-"${apt[@]}" update >&2 || die "apt-get update failed"
+"${apt[@]}" update >"$new/log" 2>&1 || { cat "$new/log" >&2; die "apt-get update failed"; }
 "${apt[@]}" --print-uris install "${wanted[@]}" >"$new/closure" || die "the guest's packages cannot be resolved"
 # Lines: 'URI' NAME_VERSION_ARCH.deb SIZE HASH
 awk '{print $2}' "$new/closure" | sed -n 's/_[^_]*\.deb$//p' | sed 's/_/=/; s/%3a/:/' | grep -Ev "$unwanted" >"$new/packages"
 mkdir -p "$new/debs"
-(cd "$new/debs" && xargs -a "$new/packages" "${apt[@]}" download >&2) || die "the guest's packages could not be downloaded"
+(cd "$new/debs" && xargs -a "$new/packages" "${apt[@]}" download >"$new/log" 2>&1) ||
+  { cat "$new/log" >&2; die "the guest's packages could not be downloaded"; }
 
 # --- the root -------------------------------------------------------------------------------------------------
 root=$new/root
@@ -95,7 +96,7 @@ unpack() { # MAGIC COMMAND...: the payload starts near the image's beginning
   shift
   at=$(LC_ALL=C grep -obUaP "$magic" "$packed" | head -1 | cut -d: -f1) || at=
   [ -n "$at" ] && [ "$at" -lt 65536 ] || return 1
-  tail -c +$((at + 1)) "$packed" | "$@" >"$new/vmlinux" 2>/dev/null || : # what follows the payload is no part of it
+  { tail -c +$((at + 1)) "$packed" | "$@" >"$new/vmlinux"; } 2>/dev/null || : # what follows the payload is no part of it
   [ "$(head -c4 "$new/vmlinux" | tr -d '\177')" = ELF ]
 }
 unpack '\xfd7zXZ\x00' xz -dcq --single-stream || unpack '\x28\xb5\x2f\xfd' zstd -dcq || unpack '\x1f\x8b\x08' gzip -dcq || cp "$packed" "$new/vmlinux"
@@ -113,7 +114,7 @@ for module in "${early[@]}"; do modprobe -d "$root" -S "$kernel" -D "$module"; d
 [ -s "$init/modules/order" ] || die "found no modules for the initramfs"
 (cd "$init" && find . | cpio -o -H newc --quiet) | gzip -1 >"$new/initrd.gz"
 
-rm -rf "$new"/{apt,debs,initramfs,closure}
+rm -rf "$new"/{apt,debs,initramfs,closure,log}
 touch "$new/complete"
 chmod 755 "$new"
 rm -rf "$image"
