@@ -118,6 +118,41 @@ public sealed class GuestHarnessTests(GuestHarnessTests.BootedGuest booted) : IC
         Assert.Equal("hello", (await job.WaitAsync(TimeSpan.FromSeconds(20), Ct)).Succeeded());
     }
 
+    /// <summary>The control experiment: what fails against Spindle works against Linux's own target with this very initiator.</summary>
+    [Fact]
+    public async Task The_guest_is_an_NVMe_TCP_initiator()
+    {
+        var guest = await booted.GetAsync();
+        var result = await guest.RunAsync(
+            """
+            set -e
+            modprobe -a nvmet nvmet-tcp
+            truncate -s 128M /tmp/disk
+            mountpoint -q /sys/kernel/config || mount -t configfs none /sys/kernel/config
+            cd /sys/kernel/config/nvmet
+            mkdir -p subsystems/nqn.test/namespaces/1 ports/1
+            echo 1 >subsystems/nqn.test/attr_allow_any_host
+            echo /tmp/disk >subsystems/nqn.test/namespaces/1/device_path
+            echo 1 >subsystems/nqn.test/namespaces/1/buffered_io
+            echo 1 >subsystems/nqn.test/namespaces/1/enable
+            cd ports/1
+            echo tcp >addr_trtype; echo ipv4 >addr_adrfam; echo 127.0.0.1 >addr_traddr; echo 4420 >addr_trsvcid
+            ln -s ../../subsystems/nqn.test subsystems/
+
+            nvme discover -t tcp -a 127.0.0.1 -s 4420 | grep -q 'subnqn: *nqn.test'
+            nvme connect -t tcp -a 127.0.0.1 -s 4420 -n nqn.test --hdr-digest --data-digest
+            for i in $(seq 100); do [ ! -b /dev/nvme0n1 ] || break; sleep 0.1; done
+            mkfs.ext4 -q /dev/nvme0n1
+            mkdir -p /mnt; mount /dev/nvme0n1 /mnt
+            fio --name=v --directory=/mnt --size=4m --rw=randwrite --bs=4k --verify=crc32c --do_verify=1 --ioengine=libaio --iodepth=8 --direct=1 >/dev/null
+            umount /mnt
+            e2fsck -fn /dev/nvme0n1
+            nvme disconnect -n nqn.test
+            """, TimeSpan.FromMinutes(2), Ct);
+        Assert.Contains("files", result.Succeeded());
+        Assert.Contains("disconnected 1 controller", result.Output);
+    }
+
     [Fact]
     public async Task A_guest_that_dies_fails_what_runs_in_it_with_its_console()
     {
