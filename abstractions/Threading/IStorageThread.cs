@@ -43,8 +43,8 @@ public interface IStorageThread
     /// <param name="wake">What makes an active poller's work known to a sleeping reactor.</param>
     IPoller RegisterPoller(string name, PollerFunction function, object? state, TimeSpan period = default, PollerWake wake = PollerWake.MustPoll);
 
-    /// <summary>Posts every continuation to this thread's mailbox, never runs one inline. Current while control-plane code runs here,
-    /// so that <c>await</c> comes back to the thread.</summary>
+    /// <summary>Posts to this thread's mailbox. A context of this kind is current while code runs here, so that <c>await</c> comes back to the
+    /// thread; what a control-plane message awaits is never continued inside a completion or another message.</summary>
     SynchronizationContext SynchronizationContext { get; }
 
     /// <summary>Runs an asynchronous control-plane function on this thread and returns when it is done.</summary>

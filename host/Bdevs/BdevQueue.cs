@@ -247,7 +247,8 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         io.CurrentGeneration = generation + 1;
         io.Result = result;
         Unlink(io);
-        if ((io.HostFlags & InSubmit) != 0) Defer(io);
+        if (result.Status == BdevIoStatus.NoMemory) Requeue(io);
+        else if ((io.HostFlags & InSubmit) != 0) Defer(io);
         else Finish(io);
     }
 
@@ -283,9 +284,9 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
             ulong ticks = (ulong)(Thread.Now - io.SubmitTicks);
             Statistics.Count(io.Type, io.NumBlocks * Bdev.BlockSize, ticks);
         }
-        else if (FinishUnusual(io, result))
+        else
         {
-            return;
+            Statistics.Errors++;
         }
         io.HostFlags = 0;
         var callback = io.Callback!;
@@ -295,21 +296,15 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         if (_waitHead is not null || _pendingHead is not null || LocksWaiting) AfterFinish();
     }
 
-    /// <returns>True when the I/O goes on and is not to be finished.</returns>
-    private bool FinishUnusual(BdevIo io, in BdevIoResult result)
+    /// <summary>The module is short of memory: the I/O goes back to the front of the queue, at once, so that later ones stay behind it.</summary>
+    private void Requeue(BdevIo io)
     {
-        if (result.Status != BdevIoStatus.NoMemory)
-        {
-            Statistics.Errors++;
-            return false;
-        }
         Statistics.NoMemory++;
         _shortOfMemory = true;
         // Once half of what is out has come back there is room again; with nothing out, the next turn has to try.
         _retryBelow = Outstanding / 2;
         EnqueueFirst(io);
         if (Outstanding == 0) Thread.AddWork(this);
-        return true;
     }
 
     private void AfterFinish()

@@ -93,6 +93,7 @@ internal sealed class StorageThreadCore : IStorageThread
         bool sent = Send(static state =>
         {
             var (thread, function, done) = ((StorageThreadCore, Func<Task>, TaskCompletionSource))state!;
+            StorageThreadSynchronizationContext.SetFresh(thread);
             thread._invocations.Add(done);
             _ = thread.RunInvocationAsync(function, done);
         }, (this, function, done));
@@ -172,6 +173,7 @@ internal sealed class StorageThreadCore : IStorageThread
             MessageCount += count;
             busy = count > 0;
             ExecutionContextReset.Reset();
+            SynchronizationContext.SetSynchronizationContext(SynchronizationContext);
         }
         if (_workHead is not null)
         {
@@ -265,16 +267,21 @@ internal sealed class StorageThreadCore : IStorageThread
     }
 }
 
-/// <summary>Always posts to the storage thread's mailbox.</summary>
+/// <summary>Posts to the storage thread's mailbox.</summary>
+/// <remarks>The framework runs a continuation inline where the current context is the very object that the await captured. So each message of
+/// the control plane runs under an object of its own: what one message awaits, another message or a completion never continues inline.</remarks>
 internal sealed class StorageThreadSynchronizationContext(StorageThreadCore thread) : SynchronizationContext
 {
+    internal static void SetFresh(StorageThreadCore thread) => SetSynchronizationContext(new StorageThreadSynchronizationContext(thread));
+
     public override void Post(SendOrPostCallback callback, object? state)
     {
         bool sent = thread.Send(static s =>
         {
-            var (callback, state) = ((SendOrPostCallback, object?))s!;
+            var (thread, callback, state) = ((StorageThreadCore, SendOrPostCallback, object?))s!;
+            SetFresh(thread);
             callback(state);
-        }, (callback, state));
+        }, (thread, callback, state));
         // The thread has exited: its invocations have failed already, the continuation only unwinds.
         if (!sent) ThreadPool.UnsafeQueueUserWorkItem(static s => s.callback(s.state), (callback, state), preferLocal: false);
     }
@@ -299,10 +306,5 @@ internal static class ExecutionContextReset
         return captured!;
     }
 
-    public static void Reset()
-    {
-        var context = SynchronizationContext.Current;
-        ExecutionContext.Restore(s_default);
-        if (!ReferenceEquals(SynchronizationContext.Current, context)) SynchronizationContext.SetSynchronizationContext(context);
-    }
+    public static void Reset() => ExecutionContext.Restore(s_default);
 }
