@@ -94,7 +94,7 @@ internal sealed class ManifestObject
     public long? Integer(string name, long min, long max)
     {
         if (Take(name, JTokenType.Integer, "an integer") is not { } token) return null;
-        return InBounds(token, name, min, max);
+        return InBounds(token, PathOf(name), min, max);
     }
 
     public ManifestObject? Object(string name) =>
