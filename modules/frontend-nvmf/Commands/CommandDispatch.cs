@@ -1,3 +1,6 @@
+using Spindle.Frontend.Nvmf.Commands.Admin;
+using Spindle.Frontend.Nvmf.Commands.Fabrics;
+using Spindle.Frontend.Nvmf.Commands.Io;
 using Spindle.Frontend.Nvmf.Transport;
 using Spindle.Nvme.Commands;
 
@@ -22,6 +25,9 @@ internal static class CommandDispatch
     [DataPath]
     public static void Execute(NvmfQueuePair queuePair, NvmfRequest request)
     {
-        request.Complete(new StatusField(GenericStatusCode.InvalidCommandOpcode, dnr: true));
+        if (request.Command.IsFabrics) FabricsCommands.Execute(queuePair, request);
+        else if (queuePair.State != NvmfQueuePairState.Enabled) request.Complete(new StatusField(GenericStatusCode.CommandSequenceError, dnr: true));
+        else if (queuePair.Qid != 0) IoCommands.Execute(queuePair, request);
+        else AdminCommands.Execute(queuePair.Controller!, request);
     }
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using Spindle.Bdevs;
 
 namespace Spindle.Frontend.Nvmf.Subsystems;
@@ -7,17 +8,49 @@ internal sealed class NamespaceChannel
 {
     private Action? _drained;
 
-    public NamespaceChannel(uint nsid, IBdevChannel channel)
+    public NamespaceChannel(NvmfNamespace ns, IBdevChannel channel)
     {
-        Nsid = nsid;
+        Namespace = ns;
         Channel = channel;
+        Bdev = channel.Bdev;
+        BlockSize = Bdev.BlockSize;
+        BlockShift = BitOperations.IsPow2(BlockSize) ? BitOperations.Log2(BlockSize) : -1;
+        AnaGroupId = ns.AnaGroupId;
+        CanFlush = Bdev.Supports(BdevIoType.Flush);
+        CanUnmap = Bdev.Supports(BdevIoType.Unmap);
+        CanWrite = Bdev.Supports(BdevIoType.Write);
+        FlushAfterForcedWrite = CanFlush && Bdev.WriteCache;
     }
 
     /// <summary>The namespace.</summary>
-    public uint Nsid { get; }
+    public NvmfNamespace Namespace { get; }
 
     /// <summary>The bdev's channel on this thread.</summary>
     public IBdevChannel Channel { get; }
+
+    /// <summary>The bdev.</summary>
+    public Bdev Bdev { get; }
+
+    /// <summary>Bytes of a block, metadata included.</summary>
+    public uint BlockSize { get; }
+
+    /// <summary>Log2 of <see cref="BlockSize"/>, or -1 when it is not a power of two.</summary>
+    public int BlockShift { get; }
+
+    /// <summary>The ANA group.</summary>
+    public uint AnaGroupId { get; }
+
+    /// <summary>The bdev carries out flushes.</summary>
+    public bool CanFlush { get; }
+
+    /// <summary>The bdev carries out unmaps.</summary>
+    public bool CanUnmap { get; }
+
+    /// <summary>The bdev carries out writes.</summary>
+    public bool CanWrite { get; }
+
+    /// <summary>A write that must be durable when it completes needs a flush.</summary>
+    public bool FlushAfterForcedWrite { get; }
 
     /// <summary>Commands that use the channel.</summary>
     public int Outstanding { get; private set; }

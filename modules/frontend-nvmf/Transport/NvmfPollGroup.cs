@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Threading;
 
@@ -13,13 +14,15 @@ public sealed class NvmfPollGroup
     private readonly Action<NvmfPollGroup, NvmfQueuePair> _removed;
 
     internal int Load;
+    internal bool Closing;
     internal PollGroupStatistics Statistics = new();
 
-    internal NvmfPollGroup(string name, IStorageThread thread, Action<NvmfPollGroup, NvmfQueuePair> removed)
+    internal NvmfPollGroup(string name, IStorageThread thread, Action<NvmfPollGroup, NvmfQueuePair> removed, ILogger log)
     {
         Name = name;
         Thread = thread;
         _removed = removed;
+        Log = log;
     }
 
     /// <summary>"nvmf_tgt_poll_group_000" …; also the thread's name. On any thread.</summary>
@@ -27,6 +30,9 @@ public sealed class NvmfPollGroup
 
     /// <summary>The storage thread. On any thread.</summary>
     public IStorageThread Thread { get; }
+
+    /// <summary>The target's log. On any thread; not for the data path.</summary>
+    public ILogger Log { get; }
 
     internal IReadOnlyList<NvmfQueuePair> QueuePairs => _queuePairs;
 
@@ -50,6 +56,7 @@ public sealed class NvmfPollGroup
         queuePair.TransportGroup = GetTransportGroup(queuePair.Transport);
         _queuePairs.Add(queuePair);
         queuePair.OnStart();
+        if (Closing) queuePair.Disconnect("the target is stopping");
     }
 
     internal void Remove(NvmfQueuePair queuePair)

@@ -21,7 +21,6 @@ public abstract class NvmfQueuePair
 
     internal NvmfController? Controller;
     internal SubsystemChannel? Namespaces;
-    internal bool ConnectInProgress;
     internal bool SqFlowControlDisabled;
 
     /// <param name="transport">Its transport.</param>

@@ -1,0 +1,72 @@
+using Spindle.Frontend.Nvmf.Commands.Admin;
+using Spindle.Frontend.Nvmf.Controllers;
+using Spindle.Frontend.Nvmf.Subsystems;
+using Spindle.Frontend.Nvmf.Transport;
+using Spindle.Nvme.Commands;
+
+namespace Spindle.Frontend.Nvmf.Commands.Io;
+
+/// <summary>I/O commands: what holds for all of them, then the one of the opcode. On the queue's thread.</summary>
+[DataPath]
+internal static class IoCommands
+{
+    /// <summary>Carries out an I/O command.</summary>
+    public static void Execute(NvmfQueuePair queuePair, NvmfRequest request)
+    {
+        NvmfController controller = queuePair.Controller!;
+        if (!controller.Registers.IsEnabled)
+        {
+            request.Complete(new StatusField(GenericStatusCode.CommandSequenceError, dnr: true));
+            return;
+        }
+        NamespaceChannel? channel = queuePair.Namespaces?.Find(request.Command.Nsid);
+        if (channel is null)
+        {
+            request.Complete(new StatusField(GenericStatusCode.InvalidNamespaceOrFormat, dnr: true));
+            return;
+        }
+        if (controller.Subsystem.Options.AnaReporting)
+        {
+            StatusField path = FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId));
+            if (!path.IsSuccess)
+            {
+                request.Complete(path);
+                return;
+            }
+        }
+        if (request.Command.Fuse != FusedOperation.Normal)
+        {
+            FusedCompareAndWrite.Execute(request);
+            return;
+        }
+        request.Namespace = channel;
+        channel.OnRequestBegun();
+        Carry(channel, request);
+    }
+
+    /// <summary>Begins a command, or carries it on after it waited: its namespace is set and counted.</summary>
+    public static void Carry(NamespaceChannel channel, NvmfRequest request)
+    {
+        switch ((NvmOpcode)request.Command.Opcode)
+        {
+            case NvmOpcode.Read:
+            case NvmOpcode.Write:
+            case NvmOpcode.Compare:
+                ReadWriteCommands.Carry(channel, request);
+                break;
+            case NvmOpcode.Flush:
+                FlushCommand.Carry(channel, request);
+                break;
+            case NvmOpcode.WriteZeroes:
+                WriteZeroesCommand.Carry(channel, request);
+                break;
+            case NvmOpcode.DatasetManagement when channel.CanUnmap:
+                DatasetManagement.Carry(channel, request);
+                break;
+            default:
+                // Among them the reservation commands, which ONCS does not announce.
+                request.Complete(new StatusField(GenericStatusCode.InvalidCommandOpcode, dnr: true));
+                break;
+        }
+    }
+}

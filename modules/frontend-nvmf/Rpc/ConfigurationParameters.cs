@@ -1,0 +1,63 @@
+using Spindle.Rpc;
+
+namespace Spindle.Frontend.Nvmf.Rpc;
+
+/// <summary>Parameters of <c>nvmf_set_config</c>.</summary>
+[RpcObject]
+internal sealed class SetConfigParameters
+{
+    [RpcMember(Summary = "Admin commands to pass through to an NVMe bdev; none may be true.")]
+    public AdminPassthroughParameters? AdminCmdPassthru { get; set; }
+
+    [RpcMember(Summary = "Mask or list of the cores that get a poll group; all when absent.")]
+    public string? PollGroupsMask { get; set; }
+
+    [RpcMember(Summary = "\"match_any\", or a comma-separated list of \"transport\", \"address\" and \"svcid\".")]
+    public string? DiscoveryFilter { get; set; }
+
+    [RpcMember(Summary = "Digests of in-band authentication that may be used; authentication is not supported, they are kept for nothing.")]
+    public string[]? DhchapDigests { get; set; }
+
+    [RpcMember(Summary = "Diffie-Hellman groups of in-band authentication that may be used; authentication is not supported, they are kept for nothing.")]
+    public string[]? DhchapDhgroups { get; set; }
+}
+
+/// <summary>Member <c>admin_cmd_passthru</c> of <c>nvmf_set_config</c>.</summary>
+[RpcObject]
+internal sealed class AdminPassthroughParameters
+{
+    public bool IdentifyCtrlr { get; set; }
+    public bool IdentifyUuidList { get; set; }
+    public bool GetLogPage { get; set; }
+    public bool GetSetFeatures { get; set; }
+    public bool Sanitize { get; set; }
+    public bool SecuritySendRecv { get; set; }
+    public bool FwUpdate { get; set; }
+    public bool NvmeMi { get; set; }
+    public bool VendorSpecific { get; set; }
+
+    /// <summary>True when any is asked for.</summary>
+    internal bool AsksForAny() => IdentifyCtrlr || IdentifyUuidList || GetLogPage || GetSetFeatures || Sanitize || SecuritySendRecv || FwUpdate || NvmeMi || VendorSpecific;
+}
+
+/// <summary>Parameters of <c>nvmf_set_max_subsystems</c>.</summary>
+[RpcObject]
+internal sealed class SetMaxSubsystemsParameters
+{
+    [RpcMember(Summary = "Subsystems there may be, the discovery subsystem included.")]
+    public uint MaxSubsystems { get; set; }
+}
+
+/// <summary>Parameters of <c>nvmf_set_crdt</c>.</summary>
+[RpcObject]
+internal sealed class SetCrdtParameters
+{
+    [RpcMember(Summary = "Command retry delay time 1, in 100 ms.")]
+    public ushort Crdt1 { get; set; }
+
+    [RpcMember(Summary = "Command retry delay time 2, in 100 ms.")]
+    public ushort Crdt2 { get; set; }
+
+    [RpcMember(Summary = "Command retry delay time 3, in 100 ms.")]
+    public ushort Crdt3 { get; set; }
+}

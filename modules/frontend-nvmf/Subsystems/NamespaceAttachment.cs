@@ -1,0 +1,167 @@
+using System.Numerics;
+using Microsoft.Extensions.Logging;
+using Spindle.Bdevs;
+using Spindle.Frontend.Nvmf.Transport;
+using Spindle.Nvme;
+
+namespace Spindle.Frontend.Nvmf.Subsystems;
+
+/// <summary>Adds bdevs to subsystems as namespaces and takes them away, under load: every poll group has its channel before hosts see a namespace, and gives it
+/// back, with its commands ended, before the bdev is closed. On the app thread.</summary>
+internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyList<NvmfPollGroup>> groups, ILogger log)
+{
+    private const string ClaimName = "NVMe-oF Target";
+
+    /// <summary>Adds a namespace. The caller holds the subsystem's gate.</summary>
+    /// <exception cref="SpindleException">ENODEV: no such bdev. EPERM: another writer has it. EEXIST: the NSID is taken. EINVAL: the parameter is named.</exception>
+    public async Task<NvmfNamespace> AddAsync(NvmfSubsystem subsystem, NamespaceParameters parameters)
+    {
+        uint nsid = ChooseNsid(subsystem, parameters);
+        uint anaGroup = parameters.AnaGroupId == 0 ? nsid : parameters.AnaGroupId;
+        if (anaGroup > subsystem.Options.MaxNamespaces)
+            throw new SpindleException(Errno.EINVAL, $"namespace.anagrpid {anaGroup} is above the subsystem's max_namespaces, {subsystem.Options.MaxNamespaces}.");
+
+        Subscription subscription = new(this, subsystem);
+        IBdevDescriptor descriptor = bdevs.Open(parameters.BdevName, write: true, OnBdevEvent, subscription);
+        try
+        {
+            CheckGeometry(descriptor.Bdev);
+            bdevs.Claim(descriptor, BdevClaimType.ExclusiveWrite, ClaimName);
+            Guid uuid = parameters.Uuid == Guid.Empty ? descriptor.Bdev.Uuid : parameters.Uuid;
+            NvmfNamespace ns = new()
+            {
+                Nsid = nsid,
+                Descriptor = descriptor,
+                Uuid = uuid,
+                Nguid = IsZero(parameters.Nguid) ? UuidBytes.FromGuid(uuid) : parameters.Nguid,
+                Eui64 = parameters.Eui64,
+                AnaGroupId = anaGroup,
+            };
+            await OpenChannelsAsync(subsystem, ns);
+            subsystem.AddNamespace(ns);
+            subscription.Namespace = ns;
+            if (subscription.RemoveCame) _ = RemoveGoneAsync(subsystem, ns);
+            return ns;
+        }
+        catch
+        {
+            descriptor.Close();
+            throw;
+        }
+    }
+
+    /// <summary>Takes a namespace away: commands for it are refused from now on, those outstanding end, then the bdev is closed. The caller holds the subsystem's gate.</summary>
+    public async Task RemoveAsync(NvmfSubsystem subsystem, NvmfNamespace ns)
+    {
+        if (!subsystem.RemoveNamespace(ns)) return;
+        await CloseChannelsAsync(subsystem, ns.Nsid);
+        ns.Descriptor.Close();
+    }
+
+    private static uint ChooseNsid(NvmfSubsystem subsystem, NamespaceParameters parameters)
+    {
+        if (subsystem.IsDiscovery) throw new SpindleException(Errno.EINVAL, "A discovery subsystem has no namespaces; name another subsystem.");
+        uint nsid = parameters.Nsid;
+        if (nsid == 0)
+        {
+            nsid = subsystem.FindFreeNsid();
+            if (nsid == 0) throw new SpindleException(Errno.ENOSPC, $"All {subsystem.Options.MaxNamespaces} NSIDs of {subsystem.Nqn} are taken; create it with a larger max_namespaces.");
+            return nsid;
+        }
+        if (nsid > subsystem.Options.MaxNamespaces)
+            throw new SpindleException(Errno.EINVAL, $"namespace.nsid {nsid} is above the subsystem's max_namespaces, {subsystem.Options.MaxNamespaces}.");
+        if (subsystem.FindNamespace(nsid) is not null) throw new SpindleException(Errno.EEXIST, $"namespace.nsid {nsid} is taken in {subsystem.Nqn}.");
+        return nsid;
+    }
+
+    private static void CheckGeometry(Bdev bdev)
+    {
+        if (bdev.MetadataSize != 0 && !bdev.MetadataInterleaved)
+        {
+            throw new SpindleException(Errno.EINVAL,
+                $"The bdev {bdev.Name} keeps its metadata in a separate buffer, which NVMe/TCP cannot carry; use one with interleaved metadata.");
+        }
+        uint dataSize = bdev.BlockSize - bdev.MetadataSize;
+        if (dataSize < 512 || !BitOperations.IsPow2(dataSize))
+        {
+            throw new SpindleException(Errno.EINVAL,
+                $"The bdev {bdev.Name} has {dataSize} bytes of data in a block; NVMe needs a power of two from 512.");
+        }
+    }
+
+    private async Task OpenChannelsAsync(NvmfSubsystem subsystem, NvmfNamespace ns)
+    {
+        try
+        {
+            foreach (NvmfPollGroup group in groups())
+            {
+                await group.Thread.InvokeAsync(() =>
+                {
+                    group.FindSubsystem(subsystem.Id)?.Add(ns.Nsid, new NamespaceChannel(ns, ns.Descriptor.GetChannel()));
+                    return Task.CompletedTask;
+                });
+            }
+        }
+        catch
+        {
+            await CloseChannelsAsync(subsystem, ns.Nsid);
+            throw;
+        }
+    }
+
+    private async Task CloseChannelsAsync(NvmfSubsystem subsystem, uint nsid)
+    {
+        Task[] closed = [.. groups().Select(group => group.Thread.InvokeAsync(() =>
+        {
+            if (group.FindSubsystem(subsystem.Id)?.Remove(nsid) is not { } channel) return Task.CompletedTask;
+            TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
+            channel.Close(drained.SetResult);
+            return drained.Task;
+        }))];
+        await Task.WhenAll(closed);
+    }
+
+    private static void OnBdevEvent(BdevEventType type, Bdev bdev, object? state)
+    {
+        Subscription subscription = (Subscription)state!;
+        switch (type)
+        {
+            case BdevEventType.Remove:
+                subscription.RemoveCame = true;
+                if (subscription.Namespace is { } gone) _ = subscription.Owner.RemoveGoneAsync(subscription.Subsystem, gone);
+                break;
+            case BdevEventType.Resize:
+                if (subscription.Namespace is { } resized) subscription.Subsystem.NotifyNamespaceChanged(resized.Nsid);
+                break;
+        }
+    }
+
+    private async Task RemoveGoneAsync(NvmfSubsystem subsystem, NvmfNamespace ns)
+    {
+        await subsystem.Gate.WaitAsync();
+        try
+        {
+            log.LogInformation("Bdev {Bdev} went away: removing namespace {Nsid} of {Nqn}", ns.Bdev.Name, ns.Nsid, subsystem.Nqn);
+            await RemoveAsync(subsystem, ns);
+        }
+        catch (Exception e)
+        {
+            log.LogError("Removing namespace {Nsid} of {Nqn} failed: {Error}", ns.Nsid, subsystem.Nqn, e.Message);
+        }
+        finally
+        {
+            subsystem.Gate.Release();
+        }
+    }
+
+    private static bool IsZero(UuidBytes bytes) => !((ReadOnlySpan<byte>)bytes).ContainsAnyExcept((byte)0);
+
+    /// <summary>What a bdev's events refer to.</summary>
+    private sealed class Subscription(NamespaceAttachment owner, NvmfSubsystem subsystem)
+    {
+        public NamespaceAttachment Owner { get; } = owner;
+        public NvmfSubsystem Subsystem { get; } = subsystem;
+        public NvmfNamespace? Namespace { get; set; }
+        public bool RemoveCame { get; set; }
+    }
+}

@@ -1,0 +1,35 @@
+using Spindle.Bdevs;
+using Spindle.Nvme;
+
+namespace Spindle.Frontend.Nvmf.Subsystems;
+
+/// <summary>A namespace: a bdev under an NSID, with the names by which hosts know it again. Constant, but for the bdev's size; on any thread.</summary>
+internal sealed class NvmfNamespace
+{
+    /// <summary>The NSID, from 1.</summary>
+    public required uint Nsid { get; init; }
+
+    /// <summary>The open bdev. The descriptor is closed by the thread that opened it, the app thread.</summary>
+    public required IBdevDescriptor Descriptor { get; init; }
+
+    /// <summary>The bdev.</summary>
+    public Bdev Bdev => Descriptor.Bdev;
+
+    /// <summary>Namespace Globally Unique Identifier; all zeroes: none.</summary>
+    public required UuidBytes Nguid { get; init; }
+
+    /// <summary>IEEE Extended Unique Identifier; all zeroes: none.</summary>
+    public required Bytes8 Eui64 { get; init; }
+
+    /// <summary>The UUID; the empty one: none.</summary>
+    public required Guid Uuid { get; init; }
+
+    /// <summary>The ANA group, 1 to the subsystem's largest NSID.</summary>
+    public required uint AnaGroupId { get; init; }
+
+    /// <summary>Bytes of metadata that lie in each block, after its data.</summary>
+    public uint MetadataSize => Bdev.MetadataInterleaved ? Bdev.MetadataSize : 0;
+
+    /// <summary>Bytes of data in a block: the LBA data size.</summary>
+    public uint DataBlockSize => Bdev.BlockSize - MetadataSize;
+}
