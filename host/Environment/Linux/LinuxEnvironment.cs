@@ -1,4 +1,5 @@
 using Spindle.Host.Environments.Linux.Dma;
+using Spindle.Host.Environments.Linux.Epoll;
 using Spindle.Host.Environments.Linux.Io;
 using Spindle.Host.Environments.Linux.IoUring;
 using Spindle.Io;
@@ -35,7 +36,7 @@ internal sealed class LinuxEnvironment : IHostEnvironment
 
     public string? PinCurrentThread(int core) => Cores.PinCurrentThread(core, AvailableCores);
 
-    public IReactorRing CreateRing() => IoUringRing.Create();
+    public IReactorRing CreateRing() => _useIoUring ? IoUringRing.Create() : EpollRing.Create(_fallbacks);
 
     public void Dispose() => _memory.Dispose();
 }

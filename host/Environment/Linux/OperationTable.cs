@@ -23,20 +23,21 @@ internal enum OperationKind : byte
 }
 
 /// <summary>Memory that the kernel reads until an operation completes, so it stays at one address.</summary>
-[StructLayout(LayoutKind.Sequential, Size = 256)]
+[StructLayout(LayoutKind.Explicit, Size = 256)]
 internal unsafe struct OperationMemory
 {
     /// <summary>I/O vectors that fit without a separate allocation.</summary>
     internal const int InlineVectors = 8;
 
-    internal MessageHeader Message;
-    internal KernelTimespec Time;
-    internal ulong Counter;
-    internal fixed ulong Inline[InlineVectors * 2];
+    [FieldOffset(0)] internal MessageHeader Message;
+    [FieldOffset(0)] internal AioControlBlock Control;
+    [FieldOffset(64)] internal KernelTimespec Time;
+    [FieldOffset(80)] internal ulong Counter;
+    [FieldOffset(128)] internal fixed ulong Inline[InlineVectors * 2];
 }
 
 /// <summary>A pending operation's place in the table.</summary>
-internal sealed unsafe class OperationSlot
+internal sealed unsafe class OperationSlot : TimerNode
 {
     internal readonly int Index;
     internal readonly OperationMemory* Memory;
@@ -51,6 +52,10 @@ internal sealed unsafe class OperationSlot
     internal long Offset;
     internal long Length;
     internal int Argument;
+    internal int Fd;
+
+    /// <summary>The outcome, from where it was found until the completion runs.</summary>
+    internal int Result;
 
     private IoVector* _vectors;
     private int _vectorCapacity;
@@ -68,6 +73,8 @@ internal sealed unsafe class OperationSlot
 
     internal IoVector* Vectors => _vectors;
 
+    internal int VectorCount { get; private set; }
+
     /// <summary>Copies the vector; it grows to the largest one seen and stays.</summary>
     [DataPath]
     internal void SetVectors(ReadOnlySpan<IoVec> buffers)
@@ -79,7 +86,7 @@ internal sealed unsafe class OperationSlot
             _vectors[i].Base = buffer.Pointer;
             _vectors[i].Length = buffer.Length;
         }
-        Length = buffers.Length;
+        VectorCount = buffers.Length;
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
@@ -126,6 +133,7 @@ internal sealed unsafe class OperationTable
         slot.Generation++;
         slot.Kind = kind;
         slot.Cancelled = false;
+        slot.Argument = 0;
         slot.Operation = operation;
         slot.Target = target;
         operation.HostSlot = slot.Index;

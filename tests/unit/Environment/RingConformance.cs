@@ -39,3 +39,5 @@ public abstract partial class RingConformance : IDisposable
 }
 
 public sealed class IoUringRingTests() : RingConformance(new HostEnvironmentOptions(Ring: "io_uring"));
+
+public sealed class EpollRingTests() : RingConformance(new HostEnvironmentOptions(Ring: "epoll"));
