@@ -29,6 +29,7 @@ internal sealed class Poller : IPoller
     internal long NextRun;
     internal bool IsPaused;
     internal bool IsUnregistered;
+    internal ulong Id;
     internal long RunCount;
     internal long BusyCount;
 

@@ -16,6 +16,7 @@ internal sealed class StorageThreadCore : IStorageThread
     private readonly Action<Exception> _messageFault;
     private readonly HashSet<TaskCompletionSource> _invocations = [];
     private long _nextTimed = long.MaxValue;
+    private ulong _nextPollerId;
     private ThreadWork? _workHead;
     private ThreadWork? _workTail;
     private TaskCompletionSource? _exit;
@@ -33,6 +34,7 @@ internal sealed class StorageThreadCore : IStorageThread
 
     internal Reactor Reactor { get; }
     internal Dictionary<IoDevice, IoChannel> Channels { get; } = [];
+    internal long StartedAt { get; } = Stopwatch.GetTimestamp();
     internal long BusyTicks;
     internal long IdleTicks;
     internal long MessageCount;
@@ -63,7 +65,7 @@ internal sealed class StorageThreadCore : IStorageThread
     {
         if (!IsCurrent) throw new InvalidOperationException($"Poller '{name}' must be registered on its own storage thread '{Name}'.");
         ArgumentOutOfRangeException.ThrowIfLessThan(period, TimeSpan.Zero);
-        var poller = new Poller(this, name, function, state, period, wake);
+        var poller = new Poller(this, name, function, state, period, wake) { Id = ++_nextPollerId };
         if (poller.PeriodTicks > 0)
         {
             poller.NextRun = Stopwatch.GetTimestamp() + poller.PeriodTicks;

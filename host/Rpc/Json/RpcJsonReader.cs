@@ -237,6 +237,13 @@ public sealed class RpcJsonReader(ReadOnlyMemory<byte> json, string root = "para
         return value;
     }
 
+    /// <summary>The sign of the number to be read next; null when it is no integer of 64 bits.</summary>
+    internal int? IntegerSign()
+    {
+        Expect(RpcValueKind.Number);
+        return JsonNumber.ToInteger(PeekNumber(), out var negative, out var magnitude) is null && (!negative || magnitude <= 1UL << 63) ? (negative ? -1 : 1) : null;
+    }
+
     /// <inheritdoc/>
     public void ReadNull()
     {
