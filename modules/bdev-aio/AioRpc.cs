@@ -22,7 +22,13 @@ public sealed class AioRpc(IModuleContext context)
         Require(p.Name.Length > 0, "name is empty.");
         Require(p.Filename.Length > 0, "filename is empty.");
         if (context.Bdevs.Find(p.Name) is not null) throw new SpindleException(Errno.EEXIST, $"Bdev name '{p.Name}' is taken: choose another name.");
-        var file = Open(p);
+        var file = Open(p, direct: true);
+        if (file.IsDirect && !file.IsBlockDevice && p.BlockSize != 0 && p.BlockSize % Math.Max(file.LogicalBlockSize, 1) != 0)
+        {
+            // Direct I/O does not do blocks as small as these; the page cache does.
+            file.Dispose();
+            file = Open(p, direct: false);
+        }
         try
         {
             uint blockSize = CheckedBlockSize(p, file);
@@ -33,7 +39,7 @@ public sealed class AioRpc(IModuleContext context)
             file.Dispose();
             throw;
         }
-        if (!file.IsDirect) _log.LogInformation("{Name}: {File} does not allow direct I/O; it goes through the page cache", p.Name, p.Filename);
+        if (!file.IsDirect) _log.LogInformation("{Name}: {File} does not allow direct I/O of such blocks; it goes through the page cache", p.Name, p.Filename);
         await context.Bdevs.WaitForExamineAsync();
         return p.Name;
     }
@@ -81,11 +87,11 @@ public sealed class AioRpc(IModuleContext context)
     private AioBdev Find(string name) =>
         context.Bdevs.Find(name) as AioBdev ?? throw new SpindleException(Errno.ENODEV, $"There is no aio bdev '{name}'.");
 
-    private RingFile Open(AioCreateParameters p)
+    private RingFile Open(AioCreateParameters p, bool direct)
     {
         try
         {
-            return context.Io.OpenFile(p.Filename, new FileOpenOptions(ReadOnly: p.Readonly, Direct: true));
+            return context.Io.OpenFile(p.Filename, new FileOpenOptions(ReadOnly: p.Readonly, Direct: direct));
         }
         catch (SpindleException e)
         {

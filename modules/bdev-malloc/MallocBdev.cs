@@ -9,7 +9,7 @@ namespace Spindle.Bdev.Malloc;
 public sealed unsafe class MallocBdev : Bdevs.Bdev
 {
     // So much is zeroed in one go: well under a millisecond.
-    private const uint LargestZeroBytes = 4 << 20;
+    private const uint LargestZeroBytes = 1 << 20;
 
     private readonly MallocStore _store;
     private readonly MallocOptions _options;

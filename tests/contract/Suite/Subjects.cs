@@ -1,0 +1,73 @@
+using Spindle.Bdev.Aio;
+using Spindle.Bdev.Malloc;
+using Spindle.Bdev.Null;
+using Spindle.Bdev.Passthru;
+using Spindle.Bdevs;
+using Spindle.ContractTests.Harness;
+
+namespace Spindle.ContractTests.Suite;
+
+/// <summary>Makes bdevs by their modules' RPC methods.</summary>
+public static class Subjects
+{
+    public static async Task<Subject> MallocAsync(ContractHost host, MallocCreateParameters parameters)
+    {
+        parameters.Name ??= ContractHost.NewName("malloc");
+        string name = parameters.Name;
+        await host.OnAppAsync(() => host.Modules.Malloc.CreateAsync(parameters, CancellationToken.None));
+        return new Subject(name) { DeleteAsync = () => host.OnAppAsync(() => host.Modules.Malloc.DeleteAsync(new MallocDeleteParameters { Name = name })) };
+    }
+
+    public static async Task<Subject> NullAsync(ContractHost host, NullCreateParameters parameters)
+    {
+        if (parameters.Name.Length == 0) parameters.Name = ContractHost.NewName("null");
+        string name = parameters.Name;
+        await host.OnAppAsync(() => host.Modules.Null.Create(parameters));
+        ulong mebibytes = parameters.NumBlocks * parameters.BlockSize >> 20;
+        return new Subject(name)
+        {
+            KeepsData = false,
+            Unsupported = new HashSet<BdevIoType> { BdevIoType.Unmap, BdevIoType.Flush },
+            GrowAsync = blocks => host.OnAppAsync(() => host.Modules.Null.Resize(new NullResizeParameters
+            {
+                Name = name, NewSize = mebibytes += blocks * parameters.BlockSize >> 20,
+            })),
+            DeleteAsync = () => host.OnAppAsync(() => host.Modules.Null.DeleteAsync(new NullDeleteParameters { Name = name })),
+        };
+    }
+
+    public static async Task<Subject> AioAsync(ContractHost host, AioCreateParameters parameters)
+    {
+        if (parameters.Name.Length == 0) parameters.Name = ContractHost.NewName("aio");
+        string name = parameters.Name;
+        await host.OnAppAsync(() => host.Modules.Aio.CreateAsync(parameters));
+        var bdev = host.Registry.Find(name)!;
+        return new Subject(name)
+        {
+            Unsupported = bdev.Supports(BdevIoType.Unmap) ? new HashSet<BdevIoType>() : new HashSet<BdevIoType> { BdevIoType.Unmap },
+            GrowAsync = async blocks =>
+            {
+                using (var file = File.OpenWrite(parameters.Filename)) file.SetLength(file.Length + (long)(blocks * bdev.BlockSize));
+                await host.OnAppAsync(() => host.Modules.Aio.Rescan(new AioNameParameters { Name = name }));
+            },
+            DeleteAsync = () => host.OnAppAsync(() => host.Modules.Aio.DeleteAsync(new AioNameParameters { Name = name })),
+        };
+    }
+
+    /// <summary>Puts passthrus on a bdev.</summary>
+    public static async Task<Subject> PassthruAsync(ContractHost host, Subject lower, int layers = 1)
+    {
+        for (int i = 0; i < layers; i++)
+        {
+            string baseName = lower.Name, name = ContractHost.NewName("passthru");
+            await host.OnAppAsync(() => host.Modules.Passthru.Create(new PassthruCreateParameters { BaseBdevName = baseName, Name = name }));
+            lower = lower with
+            {
+                Name = name,
+                Below = [.. lower.Below, baseName],
+                DeleteAsync = () => host.OnAppAsync(() => host.Modules.Passthru.DeleteAsync(new PassthruDeleteParameters { Name = name })),
+            };
+        }
+        return lower;
+    }
+}
