@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Perf;
 using Spindle.Modules;
 
 namespace Spindle.Tool.Bdevperf;
@@ -34,7 +35,7 @@ public sealed class BdevperfTool : ToolModule
             output.WriteLine("spindle perf bdev: there is no bdev. Make some with --create or --config, and name them with --bdev.");
             return 2;
         }
-        var report = new PerfReport(output, options.Json);
+        var report = new PerfReport(output, options.Json, "bdev");
         report.Begin();
         int exitCode = 0;
         foreach (string name in names)

@@ -1,19 +1,8 @@
 using System.Globalization;
+using Spindle.Perf;
+using static Spindle.Perf.PerfArguments;
 
 namespace Spindle.Tool.Bdevperf;
-
-/// <summary>What to do in which order.</summary>
-/// <param name="Name">As on the command line.</param>
-/// <param name="IsRandom">Offsets at random, else one after another.</param>
-/// <param name="ReadPercent">Of all I/Os; null: as told by --mix.</param>
-internal sealed record PerfPattern(string Name, bool IsRandom, int? ReadPercent)
-{
-    public static readonly PerfPattern[] All =
-    [
-        new("read", false, 100), new("write", false, 0), new("rw", false, null),
-        new("randread", true, 100), new("randwrite", true, 0), new("randrw", true, null),
-    ];
-}
 
 /// <summary>The arguments of <c>spindle perf bdev</c>.</summary>
 internal sealed class PerfOptions
@@ -57,27 +46,7 @@ internal sealed class PerfOptions
     public static PerfOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new PerfOptions();
-        for (int i = 0; i < arguments.Count; i++)
-        {
-            string argument = arguments[i], name = argument, value = "";
-            int equals = argument.IndexOf('=', StringComparison.Ordinal);
-            if (argument.StartsWith("--", StringComparison.Ordinal) && equals > 0)
-            {
-                name = argument[..equals];
-                value = argument[(equals + 1)..];
-            }
-            if (name is "--verify" or "--json" or "--help" or "-h")
-            {
-                if (equals > 0) throw new FormatException($"{name} takes no value.");
-            }
-            else if (equals < 0)
-            {
-                if (!name.StartsWith("--", StringComparison.Ordinal)) throw new FormatException($"'{argument}' is not an option.");
-                if (i + 1 == arguments.Count) throw new FormatException($"{name} needs a value.");
-                value = arguments[++i];
-            }
-            options.Set(name, value);
-        }
+        PerfArguments.Read(arguments, ["--verify", "--json", "--help", "-h"], options.Set);
         if (options.Patterns.Count == 0) options.Patterns.Add(PerfPattern.All.Single(p => p.Name == "randread"));
         if (options.QueueDepths.Count == 0) options.QueueDepths.Add(32);
         return options;
@@ -91,11 +60,7 @@ internal sealed class PerfOptions
                 Bdevs.AddRange(Parts(name, value));
                 break;
             case "--rw":
-                foreach (string part in Parts(name, value))
-                {
-                    Patterns.Add(Array.Find(PerfPattern.All, p => p.Name == part) ??
-                        throw new FormatException($"--rw {part}: one of {string.Join(", ", PerfPattern.All.Select(p => p.Name))}."));
-                }
+                foreach (string part in Parts(name, value)) Patterns.Add(Pattern(name, part));
                 break;
             case "--qd" or "--queue-depth":
                 foreach (string part in Parts(name, value)) QueueDepths.Add(Number(name, part, 1, 65536));
@@ -131,31 +96,5 @@ internal sealed class PerfOptions
             default:
                 throw new FormatException($"there is no option {name}.");
         }
-    }
-
-    private static string[] Parts(string name, string value)
-    {
-        string[] parts = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
-        return parts.Length > 0 ? parts : throw new FormatException($"{name} needs a value.");
-    }
-
-    private static int Number(string name, string value, int min, int max) =>
-        int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int number) && number >= min && number <= max ? number
-            : throw new FormatException($"{name} {value}: a number from {min} to {max}.");
-
-    private static TimeSpan Seconds(string name, string value, double min) =>
-        double.TryParse(value, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double seconds) && seconds >= min && seconds <= 86400
-            ? TimeSpan.FromSeconds(seconds)
-            : throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"{name} {value}: seconds, from {min} to 86400."));
-
-    private static uint Size(string name, string value)
-    {
-        const uint largest = 64 << 20;
-        string digits = value.TrimEnd('B', 'b');
-        int shift = digits.Length == 0 ? 0 : char.ToUpperInvariant(digits[^1]) switch { 'K' => 10, 'M' => 20, _ => 0 };
-        if (shift > 0) digits = digits[..^1];
-        if (!uint.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out uint number) || number == 0 || (ulong)number << shift > largest)
-            throw new FormatException($"{name} {value}: bytes, like 4096, 4K or 1M, up to 64M.");
-        return number << shift;
     }
 }

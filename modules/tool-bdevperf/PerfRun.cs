@@ -2,17 +2,10 @@ using System.Diagnostics;
 using Spindle.Bdevs;
 using Spindle.Memory;
 using Spindle.Modules;
+using Spindle.Perf;
 using Spindle.Threading;
 
 namespace Spindle.Tool.Bdevperf;
-
-/// <summary>What one run measured.</summary>
-internal sealed record PerfResult(string Bdev, string Pattern, uint IoSize, int QueueDepth, int Threads, double Seconds, LatencyHistogram Latencies,
-    double CpuPercent, int Collections, long AllocatedBytes)
-{
-    public double Iops => Seconds > 0 ? Latencies.Count / Seconds : 0;
-    public double MebibytesPerSecond => Iops * IoSize / (1 << 20);
-}
 
 /// <summary>One bdev, one pattern, one queue depth.</summary>
 internal sealed class PerfRun(IModuleContext context, PerfOptions options, string bdevName, PerfPattern pattern, int queueDepth)
@@ -41,10 +34,10 @@ internal sealed class PerfRun(IModuleContext context, PerfOptions options, strin
             long until = from + (long)(options.Time.TotalSeconds * Stopwatch.Frequency);
             using var stop = cancellationToken.Register(() => workers.ForEach(worker => worker.Stop()));
             var running = Task.WhenAll(workers.Select((worker, i) => threads[i].InvokeAsync(() => DriveAsync(worker, from, until))));
-            var usage = new Usage();
-            await Task.WhenAny(running, Task.Delay(Until(from), CancellationToken.None));
+            var usage = new PerfUsage();
+            await Task.WhenAny(running, Task.Delay(PerfUsage.Until(from), CancellationToken.None));
             usage.Begin();
-            await Task.WhenAny(running, Task.Delay(Until(until), CancellationToken.None));
+            await Task.WhenAny(running, Task.Delay(PerfUsage.Until(until), CancellationToken.None));
             usage.End();
             await running;
             var latencies = new LatencyHistogram();
@@ -102,37 +95,6 @@ internal sealed class PerfRun(IModuleContext context, PerfOptions options, strin
         finally
         {
             descriptor.Close();
-        }
-    }
-
-    private static TimeSpan Until(long timestamp)
-    {
-        var left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
-        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
-    }
-
-    /// <summary>What the process used between two moments.</summary>
-    private sealed class Usage
-    {
-        private TimeSpan _cpu;
-        private long _wall;
-        private int _collections;
-
-        public double CpuPercent { get; private set; }
-        public int Collections { get; private set; }
-
-        public void Begin()
-        {
-            _cpu = System.Environment.CpuUsage.TotalTime;
-            _wall = Stopwatch.GetTimestamp();
-            _collections = GC.CollectionCount(0);
-        }
-
-        public void End()
-        {
-            double wall = Stopwatch.GetElapsedTime(_wall).TotalSeconds;
-            CpuPercent = wall > 0 ? (System.Environment.CpuUsage.TotalTime - _cpu).TotalSeconds / wall * 100 : 0;
-            Collections = GC.CollectionCount(0) - _collections;
         }
     }
 }

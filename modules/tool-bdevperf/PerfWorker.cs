@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Spindle.Bdevs;
+using Spindle.Perf;
 using Spindle.Memory;
 
 namespace Spindle.Tool.Bdevperf;

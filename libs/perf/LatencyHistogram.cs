@@ -1,18 +1,22 @@
 using System.Numerics;
 
-namespace Spindle.Tool.Bdevperf;
+namespace Spindle.Perf;
 
 /// <summary>Counts of latencies in log-linear buckets: 64 for each power of two, so that a value is known to 1.6%. In nanoseconds.</summary>
-internal sealed class LatencyHistogram
+public sealed class LatencyHistogram
 {
     private const int SubBits = 6;
     private const int SubCount = 1 << SubBits;
     private readonly long[] _counts = new long[(64 - SubBits + 1) << SubBits];
 
+    /// <summary>Values counted.</summary>
     public long Count { get; private set; }
+    /// <summary>Their sum, nanoseconds.</summary>
     public ulong Total { get; private set; }
+    /// <summary>The largest, nanoseconds.</summary>
     public ulong Max { get; private set; }
 
+    /// <summary>Counts a value.</summary>
     [DataPath]
     public void Add(ulong nanoseconds)
     {
@@ -22,6 +26,7 @@ internal sealed class LatencyHistogram
         if (nanoseconds > Max) Max = nanoseconds;
     }
 
+    /// <summary>Counts what another one counted.</summary>
     public void Add(LatencyHistogram other)
     {
         for (int i = 0; i < _counts.Length; i++) _counts[i] += other._counts[i];
@@ -30,6 +35,7 @@ internal sealed class LatencyHistogram
         Max = Math.Max(Max, other.Max);
     }
 
+    /// <summary>Forgets all.</summary>
     public void Clear()
     {
         Array.Clear(_counts);
@@ -37,6 +43,7 @@ internal sealed class LatencyHistogram
         Total = Max = 0;
     }
 
+    /// <summary>The mean, nanoseconds.</summary>
     public double Average => Count == 0 ? 0 : (double)Total / Count;
 
     /// <summary>The value that <paramref name="fraction"/> of all do not exceed, to the bucket's upper end.</summary>

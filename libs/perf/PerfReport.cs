@@ -2,39 +2,46 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 
-namespace Spindle.Tool.Bdevperf;
+namespace Spindle.Perf;
 
 /// <summary>Prints results: a table that grows line by line, or one JSON document at the end.</summary>
-internal sealed class PerfReport(TextWriter output, bool json)
+/// <param name="output">Where to.</param>
+/// <param name="json">JSON, not a table.</param>
+/// <param name="subject">What is measured: "bdev", "target".</param>
+public sealed class PerfReport(TextWriter output, bool json, string subject)
 {
     private const string Row = "{0,-16} {1,-16} {2,8} {3,5} {4,3} {5,12} {6,10} {7,9} {8,9} {9,9} {10,9} {11,6} {12,4} {13,9}";
 
     private readonly List<PerfResult> _results = [];
-    private readonly List<(string Bdev, string Pattern, int QueueDepth, string Reason)> _failures = [];
+    private readonly List<(string Subject, string Pattern, int QueueDepth, string Reason)> _failures = [];
 
+    /// <summary>Prints the heading.</summary>
     public void Begin()
     {
         if (json) return;
-        Line("bdev", "pattern", "io size", "qd", "thr", "IOPS", "MiB/s", "avg us", "p50 us", "p99 us", "p99.9 us", "CPU %", "GCs", "allocated");
+        Line(subject, "pattern", "io size", "qd", "par", "IOPS", "MiB/s", "avg us", "p50 us", "p99 us", "p99.9 us", "CPU %", "GCs", "allocated");
     }
 
+    /// <summary>Prints one line.</summary>
     public void Add(PerfResult result)
     {
         _results.Add(result);
         if (json) return;
         var l = result.Latencies;
-        Line(result.Bdev, result.Pattern, result.IoSize, result.QueueDepth, result.Threads, Text(result.Iops, "N0"), Text(result.MebibytesPerSecond, "N1"),
+        Line(result.Subject, result.Pattern, result.IoSize, result.QueueDepth, result.Parallel, Text(result.Iops, "N0"), Text(result.MebibytesPerSecond, "N1"),
             Micro(l.Average), Micro(l.Quantile(0.5)), Micro(l.Quantile(0.99)), Micro(l.Quantile(0.999)),
             Text(result.CpuPercent, "F0"), result.Collections, result.AllocatedBytes);
         output.Flush();
     }
 
-    public void Failed(string bdev, PerfPattern pattern, int queueDepth, string reason)
+    /// <summary>Prints why a run failed.</summary>
+    public void Failed(string name, PerfPattern pattern, int queueDepth, string reason)
     {
-        _failures.Add((bdev, pattern.Name, queueDepth, reason));
-        if (!json) output.WriteLine($"{bdev}, {pattern.Name}, queue depth {queueDepth}: {reason}");
+        _failures.Add((name, pattern.Name, queueDepth, reason));
+        if (!json) output.WriteLine($"{name}, {pattern.Name}, queue depth {queueDepth}: {reason}");
     }
 
+    /// <summary>Prints what comes at the end.</summary>
     public void End()
     {
         if (!json) return;
@@ -46,10 +53,10 @@ internal sealed class PerfReport(TextWriter output, bool json)
             foreach (var result in _results) Write(w, result);
             w.WriteEndArray();
             w.WriteStartArray("failures");
-            foreach (var (bdev, pattern, queueDepth, reason) in _failures)
+            foreach (var (name, pattern, queueDepth, reason) in _failures)
             {
                 w.WriteStartObject();
-                w.WriteString("bdev", bdev);
+                w.WriteString(subject, name);
                 w.WriteString("pattern", pattern);
                 w.WriteNumber("queue_depth", queueDepth);
                 w.WriteString("reason", reason);
@@ -61,15 +68,15 @@ internal sealed class PerfReport(TextWriter output, bool json)
         output.WriteLine(Encoding.UTF8.GetString(stream.ToArray()));
     }
 
-    private static void Write(Utf8JsonWriter w, PerfResult result)
+    private void Write(Utf8JsonWriter w, PerfResult result)
     {
         var l = result.Latencies;
         w.WriteStartObject();
-        w.WriteString("bdev", result.Bdev);
+        w.WriteString(subject, result.Subject);
         w.WriteString("pattern", result.Pattern);
         w.WriteNumber("io_size", result.IoSize);
         w.WriteNumber("queue_depth", result.QueueDepth);
-        w.WriteNumber("threads", result.Threads);
+        w.WriteNumber("parallel", result.Parallel);
         w.WriteNumber("seconds", Math.Round(result.Seconds, 3));
         w.WriteNumber("ios", l.Count);
         w.WriteNumber("iops", Math.Round(result.Iops, 1));
