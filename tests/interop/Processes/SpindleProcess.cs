@@ -24,6 +24,9 @@ public sealed record SpindleOptions
     /// <summary>Stay before initialization until <c>framework_start_init</c>.</summary>
     public bool WaitForRpc { get; init; }
 
+    /// <summary>The program to run.</summary>
+    public string Program { get; init; } = Repository.Spindle;
+
     /// <summary>More arguments.</summary>
     public IReadOnlyList<string> Arguments { get; init; } = [];
 
@@ -84,8 +87,9 @@ public sealed class SpindleProcess : IAsyncDisposable
     /// <exception cref="InvalidOperationException">It ended or did not answer; the message has its output.</exception>
     public static async Task<SpindleProcess> StartAsync(SpindleOptions? options = null, CancellationToken ct = default)
     {
-        if (!File.Exists(Repository.Spindle)) throw RequiredTool.Missing("artifacts/spindle has not been built", "./build.sh build");
-        var spindle = new SpindleProcess(options ?? new SpindleOptions());
+        options ??= new SpindleOptions();
+        if (!File.Exists(options.Program)) throw RequiredTool.Missing("artifacts/spindle has not been built", "./build.sh build");
+        var spindle = new SpindleProcess(options);
         try
         {
             await spindle.StartAgainAsync(ct);
@@ -103,7 +107,7 @@ public sealed class SpindleProcess : IAsyncDisposable
     public async Task StartAgainAsync(CancellationToken ct = default)
     {
         if (process is not null) throw new InvalidOperationException("Spindle is still running.");
-        var start = new ProcessStartInfo(Repository.Spindle)
+        var start = new ProcessStartInfo(options.Program)
         {
             WorkingDirectory = Folder, UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
