@@ -27,12 +27,19 @@ public sealed class RpcServer(RpcDispatcher dispatcher, RpcServerOptions options
     /// <summary>Bytes of requests and replies held now.</summary>
     public long BufferedBytes => _budget.Bytes;
 
-    /// <summary>Starts to listen.</summary>
+    /// <summary>Takes the socket's path. Clients may connect from now on; they are served after <see cref="Start"/>.</summary>
     /// <exception cref="SpindleException">The socket cannot be made: it is in use, or may not be written; the message has the remedy.</exception>
+    public void Listen() => _listener = ControlSocket.Listen(options.SocketPath, Math.Min(options.MaxConnections, 1024));
+
+    /// <summary>Serves clients; listens first unless <see cref="Listen"/> was called.</summary>
+    /// <exception cref="SpindleException">As for <see cref="Listen"/>.</exception>
     public void Start()
     {
-        _listener = ControlSocket.Listen(options.SocketPath, Math.Min(options.MaxConnections, 1024));
-        _accepting = AcceptAsync(_listener.Socket);
+        if (_listener is null)
+        {
+            Listen();
+        }
+        _accepting = AcceptAsync(_listener!.Socket);
     }
 
     async Task AcceptAsync(Socket listener)
