@@ -8,7 +8,7 @@ die() { echo "guest image: $*" >&2; exit 1; }
 
 # What a storage test needs in the guest; the rest of a Debian system is left out.
 wanted=(linux-image-amd64 busybox-static libc-bin bash coreutils util-linux mount kmod iproute2 grep sed gawk findutils diffutils procps
-  nvme-cli fio e2fsprogs xfsprogs sg3-utils zlib1g libssl3)
+  nvme-cli fio e2fsprogs xfsprogs sg3-utils dmsetup jq zlib1g libssl3)
 # Dependencies that only serve installing or booting a system, or scripts that no test runs.
 unwanted='^(perl|libperl|python3|libpython3|debconf|adduser|passwd|dpkg|initramfs-tools|linux-base|klibc|libklibc|usrmerge|udev|login)'
 # Parts of packages that no guest here reads: most of the kernel's drivers, documentation.
@@ -17,7 +17,8 @@ left_out=(./usr/share/{doc,man,locale,info,lintian,bug} ./lib/modules/*/kernel/{
 # Modules of the initramfs: what it takes to reach the root.
 early=(virtio_pci virtio_console 9pnet_virtio 9p overlay virtio_net)
 
-cache=${SPINDLE_CACHE:-${XDG_CACHE_HOME:-${HOME:?needed for the cache: HOME or SPINDLE_CACHE}/.cache}/spindle}/guest
+cache=${SPINDLE_CACHE:-${XDG_CACHE_HOME:-${HOME:?needed for the cache: HOME or SPINDLE_CACHE}/.cache}/spindle}
+cache=$(realpath -m -- "$cache")/guest
 key=$(cat "$here"/{image,initramfs-init,guest-init}.sh | sha256sum | cut -c1-16)
 image=$cache/$key
 
