@@ -1,4 +1,5 @@
 using Spindle.Host.Environments.Linux;
+using Spindle.Host.Environments.Portable;
 
 namespace Spindle.Host.Environments;
 
@@ -10,6 +11,6 @@ public static class HostEnvironment
     public static IHostEnvironment Create(HostEnvironmentOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return new LinuxEnvironment(options);
+        return options.Portable || !OperatingSystem.IsLinux() ? new PortableEnvironment() : new LinuxEnvironment(options);
     }
 }

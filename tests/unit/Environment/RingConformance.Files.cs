@@ -131,7 +131,9 @@ public abstract partial class RingConformance
         if (!file.IsDirect)
         {
             Assert.Equal(1u, file.Alignment);
-            Assert.Skip("the temporary folder's filesystem has no direct I/O");
+            // The filesystem or the environment has none; then it says so and works buffered.
+            Assert.Equal(4096, _f.Write(file, _f.Buffer(4096), 1));
+            return;
         }
         Assert.True(file.Alignment is >= 512 and <= 65536 && (file.Alignment & file.Alignment - 1) == 0);
         var buffer = _f.Buffer(file.Alignment * 4, file.Alignment);

@@ -41,3 +41,8 @@ public abstract partial class RingConformance : IDisposable
 public sealed class IoUringRingTests() : RingConformance(new HostEnvironmentOptions(Ring: "io_uring"));
 
 public sealed class EpollRingTests() : RingConformance(new HostEnvironmentOptions(Ring: "epoll"));
+
+public sealed class PortableRingTests() : RingConformance(new HostEnvironmentOptions(Portable: true))
+{
+    protected override bool AllocatesNothing => false;
+}

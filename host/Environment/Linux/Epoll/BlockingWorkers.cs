@@ -15,8 +15,6 @@ internal sealed unsafe class BlockingWorkers(Action notify) : IDisposable
     private OperationSlot? _last;
     private OperationSlot? _results;
     private int _started;
-    private int _idle;
-    private int _queued;
     private bool _stopping;
 
     /// <summary>True when there are results.</summary>
@@ -31,7 +29,8 @@ internal sealed unsafe class BlockingWorkers(Action notify) : IDisposable
             if (_last is null) _first = slot;
             else _last.Next = slot;
             _last = slot;
-            if (++_queued > _idle && _started < MaxThreads) StartThread();
+            // All at once, at the first job: a thread that starts later would allocate in the middle of the work.
+            while (_started < MaxThreads) StartThread();
             Monitor.Pulse(_gate);
         }
     }
@@ -86,14 +85,11 @@ internal sealed unsafe class BlockingWorkers(Action notify) : IDisposable
             while (_first is null)
             {
                 if (_stopping) return null;
-                _idle++;
                 Monitor.Wait(_gate);
-                _idle--;
             }
             var slot = _first;
             _first = slot.Next;
             if (_first is null) _last = null;
-            _queued--;
             return slot;
         }
     }

@@ -103,6 +103,7 @@ internal sealed unsafe partial class EpollRing : IReactorRing
 
     public void Wake()
     {
+        if (Volatile.Read(ref _disposed)) return;
         if (Interlocked.Exchange(ref _wakeRequested, 1) == 0) Notify();
     }
 

@@ -95,6 +95,7 @@ internal sealed unsafe partial class IoUringRing : IReactorRing
 
     public void Wake()
     {
+        if (Volatile.Read(ref _disposed)) return;
         // The one who sets the request writes the event; the others know that it is on its way.
         if (Interlocked.Exchange(ref _wakeRequested, 1) != 0) return;
         var one = 1ul;
