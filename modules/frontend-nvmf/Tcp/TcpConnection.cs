@@ -9,7 +9,7 @@ namespace Spindle.Frontend.Nvmf.Tcp;
 /// <summary>An NVMe/TCP connection: one queue pair. It ties the ways in and out to the target and sees to an orderly end.</summary>
 /// <remarks>The end: whoever finds it (peer closed, a fatal error, the target) calls <see cref="NvmfQueuePair.Disconnect"/>; commands that the target does not have yet are dropped, those
 /// it has complete; then what is queued is sent, C2HTermReq last; then the socket is shut down, and closed when the ring holds nothing of it.</remarks>
-internal sealed class TcpConnection : NvmfQueuePair
+internal class TcpConnection : NvmfQueuePair
 {
     private enum Phase : byte
     {
@@ -191,9 +191,13 @@ internal sealed class TcpConnection : NvmfQueuePair
         StatusField status = TcpSglCheck.Check(request.Command.Sgl1, transfer);
         request.Stage = TcpRequestStage.Executing;
         if (!status.IsSuccess) request.Reject(status);
-        else if (transfer.Direction == DataTransferDirection.None) request.Execute();
+        else if (transfer.Direction == DataTransferDirection.None) Run(request);
         else if (Buffers.TryGet(request)) request.OnBuffers();
     }
+
+    /// <summary>Hands a command with all its data to the target. The one step between transport and target, replaced where a test plays the target.</summary>
+    [DataPath]
+    internal virtual void Run(TcpRequest request) => request.Execute();
 
     /// <summary>The target has ended a command.</summary>
     [DataPath]

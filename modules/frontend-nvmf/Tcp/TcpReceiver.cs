@@ -387,7 +387,7 @@ internal sealed unsafe class TcpReceiver : RingOperation
         request.Stage = TcpRequestStage.Executing;
         if (failed) request.Reject(new StatusField(GenericStatusCode.TransientTransportError));
         else if (!request.StatusAfterSkip.IsSuccess) request.Reject(request.StatusAfterSkip);
-        else request.Execute();
+        else _connection.Run(request);
     }
 
     private bool Stall()

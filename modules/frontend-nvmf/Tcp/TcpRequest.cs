@@ -143,7 +143,7 @@ internal sealed unsafe class TcpRequest : NvmfRequest
             return;
         }
         Stage = TcpRequestStage.Executing;
-        Execute();
+        _connection.Run(this);
     }
 
     /// <summary>Whether an R2T is due and allowed.</summary>
@@ -188,7 +188,7 @@ internal sealed unsafe class TcpRequest : NvmfRequest
         {
             Stage = TcpRequestStage.Executing;
             if (DigestFailed) Reject(new StatusField(GenericStatusCode.TransientTransportError));
-            else Execute();
+            else _connection.Run(this);
         }
         else if (transfer.Remaining == 0 && _requested < Length)
         {
