@@ -9,11 +9,8 @@ namespace Spindle.NvmfTests.Tcp;
 
 public class BufferShortageTests
 {
-    private static TcpBench Small(uint controlMessages = 2, uint unit = 131072) => new(o =>
-    {
-        o.ControlMessages = controlMessages;
-        o.IoUnitSize = unit;
-    }, iobuf: new IobufOptions { SmallPoolCount = 64, LargePoolCount = 8 });
+    private static TcpBench Small(uint controlMessages = 2, uint large = 135168) => new(o => o.ControlMessages = controlMessages,
+        iobuf: new IobufOptions { SmallPoolCount = 64, LargePoolCount = 8, LargeBufferSize = large });
 
     [Fact]
     public void Commands_wait_for_buffers_in_order_and_others_go_on()
@@ -42,7 +39,7 @@ public class BufferShortageTests
     [Fact]
     public void Commands_of_many_buffers_do_not_hold_what_the_others_need()
     {
-        using TcpBench bench = Small(unit: 32768);
+        using TcpBench bench = Small(large: 32768);
         TestConnection first = bench.Connect();
         TestConnection second = bench.Connect();
         // 8 large buffers; each of these takes 4.
@@ -132,7 +129,7 @@ public class BufferShortageTests
     [Fact]
     public void Waiting_commands_of_a_connection_that_ends_are_forgotten()
     {
-        using TcpBench bench = Small(unit: 32768);
+        using TcpBench bench = Small(large: 32768);
         TestConnection connection = bench.Connect();
         TestConnection other = bench.Connect();
         for (ushort i = 0; i < 5; i++) connection.MemorySocket.Write(PduBuilder.CapsuleCmd(Pdus.Write(i, 0, SglDescriptor.TransportDataBlock(100_000))));

@@ -70,7 +70,8 @@ public class FragmentationTests
         var digests = (DigestTypes)random.Next(4);
         byte hpda = (byte)random.Next(32);
         byte cpda = (byte)random.Next(32);
-        uint unit = (uint)(4096 << random.Next(4));
+        uint unit = (uint)(4096 << random.Next(6));
+        var iobuf = new Spindle.Host.Memory.IobufOptions { SmallPoolCount = 600, LargePoolCount = 300, LargeBufferSize = (uint)random.Next(3, 40) * 4096 };
         var settings = new TcpSettings
         {
             Cpda = cpda,
@@ -83,7 +84,7 @@ public class FragmentationTests
         {
             o.IoUnitSize = unit;
             o.C2hSuccess = random.Next(2) == 0;
-        }, settings);
+        }, settings, iobuf);
         TestConnection connection = bench.Connect(digests, (uint)random.Next(5), hpda, queueSize: 16);
         connection.MemorySocket.Random = random.Next(3) == 0 ? null : random;
         int largest = 1 << random.Next(1, 16);

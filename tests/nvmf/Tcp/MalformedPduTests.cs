@@ -185,8 +185,9 @@ public class MalformedPduTests
             if (random.Next(3) == 0) connection.CompleteDeferred();
         }
         other.MemorySocket.Write(Pdus.InCapsuleWrite(77, 0, new byte[512]));
-        connection.MemorySocket.PeerClosed = true;
+        connection.Defers = false;
         connection.CompleteDeferred();
+        connection.MemorySocket.PeerClosed = true;
         bench.RunUntilClosed(connection);
         Assert.Equal(77, other.TakeResponse().Cid);
         Assert.Equal(NvmfQueuePairState.Enabled, other.State);

@@ -84,7 +84,7 @@ internal sealed class MemorySocket : RingSocket
 
     public int Receive(ReadOnlySpan<IoVec> buffers)
     {
-        Assert.False(IsDisposed);
+        if (IsDisposed) Assert.Fail("used after it was closed");
         Receives++;
         if (IsShutDown) return 0;
         int available = _inputEnd - _inputStart;
@@ -96,7 +96,7 @@ internal sealed class MemorySocket : RingSocket
         int done = 0;
         foreach (IoVec buffer in buffers)
         {
-            Assert.True(buffer.Length > 0, "an empty buffer was given to a receive");
+            if (buffer.Length == 0) Assert.Fail("an empty buffer was given to a receive");
             int count = Math.Min((int)buffer.Length, limit - done);
             _input.AsSpan(_inputStart, count).CopyTo(buffer.Span);
             _inputStart += count;
@@ -108,12 +108,12 @@ internal sealed class MemorySocket : RingSocket
 
     public int Send(ReadOnlySpan<IoVec> buffers)
     {
-        Assert.False(IsDisposed);
+        if (IsDisposed) Assert.Fail("used after it was closed");
         Sends++;
         if (IsShutDown) return -Errno.EPIPE;
         int total = 0;
         foreach (IoVec buffer in buffers) total += (int)buffer.Length;
-        Assert.True(total > 0, "an empty send");
+        if (total == 0) Assert.Fail("an empty send");
         int limit = Random is not null ? Random.Next(1, total + 1) : MaxSend > 0 ? Math.Min(total, MaxSend) : total;
         if (_output.Length - _outputLength < limit) Array.Resize(ref _output, Math.Max(_output.Length * 2, _outputLength + limit));
         int done = 0;

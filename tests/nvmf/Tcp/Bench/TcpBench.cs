@@ -92,7 +92,8 @@ internal sealed class TcpBench : IDisposable
     {
         RunUntil(() => connection.State == NvmfQueuePairState.Closed);
         Assert.True(connection.MemorySocket.IsDisposed);
-        Assert.Equal(0, connection.Pool.InUse);
+        Assert.True(connection.Pool.InUse == 0, "slots in use: " + string.Join(", ", connection.Pool.All.ToArray()
+            .Where(r => r.Stage != TcpRequestStage.Free).Select(r => $"{r.Index} {r.Stage} opcode {r.Command.Opcode:X2}h state {r.State}")));
     }
 
     public void Dispose()
@@ -101,6 +102,7 @@ internal sealed class TcpBench : IDisposable
         _disposed = true;
         foreach (TestConnection connection in _connections)
         {
+            connection.Defers = false;
             connection.CompleteDeferred();
             connection.MemorySocket.SendBlocked = false;
             connection.MemorySocket.PeerClosed = true;

@@ -61,7 +61,12 @@ internal sealed class TestConnection : TcpConnection
 
     private void Perform(TcpRequest request)
     {
-        int offset = (int)(request.Command.Cdw10 * 512);
+        if (request.Command.Cdw10 * 512ul + request.Length > (ulong)Disk.Length)
+        {
+            request.Reject(new StatusField(GenericStatusCode.LbaOutOfRange, dnr: true));
+            return;
+        }
+        int offset = (int)request.Command.Cdw10 * 512;
         uint total = 0;
         foreach (IoVec buffer in request.Buffers)
         {
@@ -70,7 +75,7 @@ internal sealed class TestConnection : TcpConnection
             offset += (int)buffer.Length;
             total += buffer.Length;
         }
-        Assert.Equal(request.Direction == DataTransferDirection.None ? 0 : request.Length, total);
+        if (total != (request.Direction == DataTransferDirection.None ? 0 : request.Length)) Assert.Fail($"{total} bytes of buffers for {request.Length}");
         request.Completion.Cdw0 = Result;
         // Ends it with any status, with the bookkeeping of a command that the target had.
         request.Reject(Status);

@@ -59,7 +59,10 @@ internal sealed class TestThread : IStorageThread
     /// <summary>Loops until nothing is left to do.</summary>
     public void Run()
     {
-        for (int i = 0; Turn(); i++) Assert.True(i < 10_000_000, "never idle");
+        for (int i = 0; Turn(); i++)
+        {
+            if (i > 10_000_000) Assert.Fail("never idle");
+        }
     }
 
     /// <summary>Makes this the current storage thread of the calling operating-system thread.</summary>
