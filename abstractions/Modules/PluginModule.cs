@@ -49,6 +49,9 @@ public abstract class FrontEnd : PluginModule
 
     /// <summary>What it serves now, for the table that <c>spindle run</c> prints; one row for each address.</summary>
     public virtual IReadOnlyList<ServedEndpoint> Served => [];
+
+    /// <summary>Connections from hosts that it serves now, for the status line of <c>spindle run</c>.</summary>
+    public virtual int ConnectionCount => 0;
 }
 
 /// <summary>One address at which something is served.</summary>

@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 namespace Spindle.Host.Modules;
 
 /// <summary>Decides from files and metadata alone, before any code of the plugin runs, whether a module can work in this host.</summary>
-internal sealed class ContractCheck
+public sealed class ContractCheck
 {
     private readonly ModuleManifest _manifest;
     private readonly ContractSurface _contract;

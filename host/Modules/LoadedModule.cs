@@ -48,6 +48,13 @@ public sealed class LoadedModule
     /// <summary>The plugin's object while it is loaded. Do not keep it: whoever does keeps the plugin's code from being unloaded.</summary>
     public PluginModule? Instance { get; internal set; }
 
+    /// <summary>Ends when its methods are compiled ahead of their use; null when that is not being done.</summary>
+    public Task? PreparationCompleted => Preparation?.Completed;
+
+    /// <summary>The module's door to the host, for whoever runs a tool.</summary>
+    /// <exception cref="ModuleException">It is not loaded.</exception>
+    public IModuleContext ContextForTool => Context ?? throw new ModuleException(ModuleErrorCode.InvalidState, Manifest.Identity, "is not loaded.");
+
     internal ModuleLoadContext? LoadContext { get; set; }
 
     internal Assembly? Assembly { get; set; }
