@@ -1,0 +1,114 @@
+using Spindle.Bdevs;
+using Spindle.ContractTests.Harness;
+
+namespace Spindle.ContractTests.Faults;
+
+/// <summary>Bdevs that can do little, with narrow limits: the host makes up for it.</summary>
+public sealed class EmulationAndSplittingTests(ContractHost host) : TestBdevTest(host)
+{
+    [Theory]
+    [InlineData(1u, 0u, 0)]
+    [InlineData(512u, 0u, 0)]
+    [InlineData(4096u, 0u, 0)]
+    [InlineData(1u, 3u, 0)]
+    [InlineData(1u, 0u, 1)]
+    [InlineData(1u, 0u, 2)]
+    [InlineData(512u, 5u, 3)]
+    public async Task Limits_are_kept_and_not_noticed(uint alignment, uint maxRwBlocks, int maxSegments)
+    {
+        const uint blockSize = 4096;
+        var bdev = await RegisterAsync(name => new TestBdev(name, blockSize, 512, alignment, maxRwBlocks, maxSegments));
+        string broken = "";
+        bdev.OnSubmit = (self, io) =>
+        {
+            if (maxRwBlocks != 0 && io.NumBlocks > maxRwBlocks) broken = $"{io.NumBlocks} blocks";
+            if (maxSegments != 0 && io.IovCount > maxSegments) broken = $"{io.IovCount} segments";
+            ulong bytes = 0;
+            foreach (var vector in io.Iovs)
+            {
+                if ((ulong)vector.Address % alignment != 0 || vector.Length % alignment != 0) broken = $"a vector at {vector.Address:x} of {vector.Length}";
+                bytes += vector.Length;
+            }
+            if (bytes != io.LengthBytes) broken = $"{bytes} bytes for {io.NumBlocks} blocks";
+            if (io.OffsetBlocks + io.NumBlocks > self.BlockCount) broken = "beyond the end";
+            self.CarryOut(io);
+        };
+        var client = await OpenAsync(bdev.Name);
+        var random = new Random(1);
+        byte[] model = new byte[512 * blockSize];
+        for (int i = 0; i < 60; i++)
+        {
+            ulong blocks = (ulong)random.Next(1, 64), offset = (ulong)random.Next(0, 512 - (int)blocks);
+            int bytes = (int)(blocks * blockSize), at = (int)(offset * blockSize);
+            using var buffer = new NativeBuffer(NativeBuffer.OddSplit(random, bytes, random.Next(1, 12)), random.Next(2) * random.Next(64));
+            if (random.Next(2) == 0)
+            {
+                byte[] data = RandomBytes(random, (ulong)bytes);
+                buffer.Set(data);
+                data.CopyTo(model, at);
+                Assert.True((await client.WriteAsync(buffer, offset, blocks)).IsSuccess);
+            }
+            else
+            {
+                Assert.True((await client.ReadAsync(buffer, offset, blocks)).IsSuccess);
+                Assert.True(buffer.ToArray().AsSpan().SequenceEqual(model.AsSpan(at, bytes)), $"round {i}: {blocks} blocks at {offset}");
+            }
+        }
+        Assert.Equal("", broken);
+    }
+
+    [Fact]
+    public async Task Write_zeroes_is_emulated_by_writes()
+    {
+        var bdev = await RegisterAsync();
+        var client = await OpenAsync(bdev.Name);
+        await client.WriteBytesAsync(0, RandomBytes(new Random(2), bdev.BlockCount * 512));
+        Assert.True((await client.WriteZeroesAsync(1, bdev.BlockCount - 2)).IsSuccess);
+        byte[] read = await client.ReadBytesAsync(0, bdev.BlockCount);
+        Assert.True(read.AsSpan(512, read.Length - 1024).IndexOfAnyExcept((byte)0) < 0);
+        Assert.Contains(read[..512], b => b != 0);
+        Assert.Contains(read[^512..], b => b != 0);
+    }
+
+    [Fact]
+    public async Task A_failing_piece_fails_the_whole_once_with_its_status()
+    {
+        var bdev = await RegisterAsync(name => new TestBdev(name, maxRwBlocks: 4));
+        bdev.OnSubmit = (self, io) =>
+        {
+            uint generation = io.Generation;
+            var result = io.OffsetBlocks is >= 40 and < 44 ? BdevIoResult.FromNvme(2, 0x81) : BdevIoResult.Of(self.Transfer(io));
+            io.Channel.Thread.Send(_ => io.Complete(generation, result), null);
+        };
+        var client = await OpenAsync(bdev.Name);
+        using var buffer = new NativeBuffer(512 * 128);
+        var outcome = await client.ReadAsync(buffer, 0, 128);
+        Assert.Equal(BdevIoStatus.NvmeError, outcome.Status);
+        Assert.Equal((2, 0x81), (outcome.Result.NvmeStatusCodeType, outcome.Result.NvmeStatusCode));
+        Assert.True((await client.ReadAsync(buffer, 44, 128)).IsSuccess);
+    }
+
+    [Fact]
+    public async Task Unaligned_io_waits_for_buffers_when_the_pool_is_dry()
+    {
+        var bdev = await RegisterAsync(name => new TestBdev(name, 4096, 4096, alignment: 4096));
+        bdev.OnSubmit = (self, io) =>
+        {
+            uint generation = io.Generation;
+            io.Channel.Thread.Send(_ => io.Complete(generation, self.Transfer(io)), null);
+        };
+        // Far more than the pool has: each needs a large buffer.
+        var clients = new List<BdevClient>();
+        for (int worker = 0; worker < 4; worker++) clients.Add(await OpenAsync(bdev.Name, worker: worker));
+        await Task.WhenAll(Enumerable.Range(0, 400).Select(async i =>
+        {
+            using var buffer = new NativeBuffer(10 * 4096, 1);
+            buffer.Fill((byte)i);
+            ulong offset = (ulong)i * 10;
+            Assert.True((await clients[i % 4].WriteAsync(buffer, offset, 10)).IsSuccess);
+            buffer.Fill(0);
+            Assert.True((await clients[i % 4].ReadAsync(buffer, offset, 10)).IsSuccess);
+            Assert.True(buffer.ToArray().AsSpan().IndexOfAnyExcept((byte)i) < 0);
+        })).WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+    }
+}

@@ -1,0 +1,88 @@
+using Spindle.Bdevs;
+using Spindle.ContractTests.Harness;
+using Spindle.ContractTests.Suite;
+using Spindle.Memory;
+
+namespace Spindle.ContractTests.Layer;
+
+/// <summary>Steady I/O allocates nothing on the reactors' threads.</summary>
+public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
+{
+    [Theory]
+    [InlineData("malloc")]
+    [InlineData("passthru on malloc")]
+    [InlineData("passthru on null")]
+    [Trait("Category", "Slow")]
+    public async Task A_million_ios_allocate_nothing(string stack)
+    {
+        const int millionth = 1_000_000 / 4;
+        var subject = stack.EndsWith("null", StringComparison.Ordinal)
+            ? await Subjects.NullAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 })
+            : await Subjects.MallocAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 });
+        if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
+        foreach (string below in subject.Below) Track(below);
+        Track(subject.Name);
+        var loads = new List<Load>();
+        var clients = new List<BdevClient>();
+        using var buffer = new NativeBuffer(4096);
+        for (int worker = 0; worker < 4; worker++)
+        {
+            var client = await OpenAsync(subject.Name, worker: worker);
+            clients.Add(client);
+            loads.Add(new Load(client, buffer.Vectors[0], millionth));
+        }
+        foreach (var (client, load) in clients.Zip(loads)) await client.OnThreadAsync(load.Start);
+        await Task.WhenAll(loads.Select(load => load.Done.Task)).WaitAsync(TimeSpan.FromSeconds(120), Cancel);
+        Assert.All(loads, load => Assert.Null(load.Failure));
+        Assert.Equal([0L, 0, 0, 0], loads.Select(load => load.Allocated));
+    }
+
+    /// <summary>Warms up, then counts what is allocated between the first and the last of its I/Os. The threads of one reactor share a counter,
+    /// so that each also sees what the other does.</summary>
+    private sealed class Load(BdevClient client, IoVec buffer, int ios)
+    {
+        private const int Warmup = 20_000;
+        private const int Depth = 32;
+
+        private readonly BdevIoCallback _done = OnDone;
+        private readonly IoVec _buffer = buffer;
+        private readonly int _ios = ios;
+        private int _submitted;
+        private int _completed;
+        private long _before;
+
+        public TaskCompletionSource Done { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public string? Failure { get; private set; }
+        public long Allocated { get; private set; } = -1;
+
+        public void Start()
+        {
+            for (int i = 0; i < Depth; i++) Submit();
+        }
+
+        private void Submit()
+        {
+            int i = _submitted++;
+            ulong offset = (ulong)i * 7919 % 65529;
+            var vectors = new ReadOnlySpan<IoVec>(in _buffer);
+            int error = i % 3 == 0 ? client.Channel.Write(vectors, offset, 8, _done, this) : client.Channel.Read(vectors, offset, 8, _done, this);
+            if (error != 0) Failure = $"refused: {error}";
+        }
+
+        private static void OnDone(object? state, in BdevIoResult result)
+        {
+            var self = (Load)state!;
+            if (!result.IsSuccess) self.Failure = result.Status.ToString();
+            self._completed++;
+            if (self._completed == Warmup) self._before = GC.GetAllocatedBytesForCurrentThread();
+            if (self._completed == Warmup + self._ios)
+            {
+                self.Allocated = GC.GetAllocatedBytesForCurrentThread() - self._before;
+                // Later, so that ending does not count in the other thread's measurement.
+                ThreadPool.UnsafeQueueUserWorkItem(static s => ((Load)s!).Done.TrySetResult(), self, preferLocal: false);
+                return;
+            }
+            if (self._submitted < Warmup + self._ios + Depth) self.Submit();
+        }
+    }
+}
