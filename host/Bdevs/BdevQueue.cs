@@ -196,11 +196,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     [DataPath]
     internal override void RunWork()
     {
-        if (_flushDue)
-        {
-            _flushDue = false;
-            Bdev.FlushChannel(ModuleChannel);
-        }
+        FlushNow();
         // Only what is there now: what their callbacks submit is finished at the next turn.
         var io = _deferredHead;
         _deferredHead = _deferredTail = null;
@@ -384,6 +380,14 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         if (!_flushDue) return;
         _flushDue = false;
-        Bdev.FlushChannel(ModuleChannel);
+        try
+        {
+            Bdev.FlushChannel(ModuleChannel);
+        }
+        catch (Exception exception)
+        {
+            // What else this turn has to do, for other I/O, goes on.
+            Entry.Registry.OnModuleFault(Bdev, "flush of a channel", exception);
+        }
     }
 }

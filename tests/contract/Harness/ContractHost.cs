@@ -54,7 +54,8 @@ public sealed class ContractHost : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var worker in Workers) await worker.ExitAsync();
+        // A failed test may have left a thread that cannot exit; the others have been told already.
+        await Task.WhenAny(Task.WhenAll(Workers.Select(worker => worker.ExitAsync())), Task.Delay(TimeSpan.FromSeconds(5)));
         await Threads.DisposeAsync();
         Bdevs.Dispose();
         Iobuf.Dispose();
