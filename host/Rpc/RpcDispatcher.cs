@@ -49,13 +49,7 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         }
     }
 
-    /// <summary>Calls a method.</summary>
-    /// <param name="method">Its name.</param>
-    /// <param name="parameters">Valid JSON that stays as it is until the call ends; empty for none.</param>
-    /// <param name="output">Takes the result; what it holds is of no use after an error.</param>
-    /// <param name="cancellationToken">Asks the handler to give up.</param>
-    /// <returns>Null, or the error for the client.</returns>
-    internal async Task<RpcError?> InvokeAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
+    async Task<RpcError?> InvokeAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
     {
         RpcError? error = null;
         try
@@ -67,6 +61,29 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
             error = RpcError.From(exception); // the app thread has ended
         }
         return error;
+    }
+
+    /// <summary>Starts a call: its message is in the app thread's mailbox when this returns, so calls begin in the order of their starts.</summary>
+    /// <param name="method">Its name.</param>
+    /// <param name="parameters">Valid JSON that stays as it is until the call ends; empty for none.</param>
+    /// <param name="output">Takes the result; what it holds is of no use after an error.</param>
+    /// <param name="completion">Told the end, on the app thread.</param>
+    /// <param name="cancellationToken">Asks the handler to give up.</param>
+    internal void Start(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, RpcCompletion completion, CancellationToken cancellationToken)
+    {
+        _ = StartAsync();
+
+        async Task StartAsync()
+        {
+            try
+            {
+                await threads.AppThread.InvokeAsync(async () => completion.End(await RunAsync(method, parameters, output, cancellationToken))).ConfigureAwait(false);
+            }
+            catch (SpindleException exception)
+            {
+                completion.Abandon(RpcError.From(exception));
+            }
+        }
     }
 
     /// <summary>On the app thread. Exceptions become plain text here: a kept one would keep its plugin loaded.</summary>
@@ -114,6 +131,34 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
     }
 
     static bool IsNull(ReadOnlySpan<byte> json) => json.Trim(" \t\r\n"u8).SequenceEqual("null"u8);
+}
+
+/// <summary>Someone who is told the end of a call, once.</summary>
+internal abstract class RpcCompletion
+{
+    int _ended;
+
+    /// <summary>The call has ended.</summary>
+    public void End(RpcError? error)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            OnEnded(error);
+        }
+    }
+
+    /// <summary>The app thread has ended before the call: its code may still be at work on the parameters and the output.</summary>
+    public void Abandon(RpcError error)
+    {
+        if (Interlocked.Exchange(ref _ended, 1) == 0)
+        {
+            OnAbandoned(error);
+        }
+    }
+
+    protected abstract void OnEnded(RpcError? error);
+
+    protected abstract void OnAbandoned(RpcError error);
 }
 
 /// <summary>An error as a client sees it.</summary>

@@ -137,9 +137,7 @@ public sealed class RpcClient : IAsyncDisposable
                     id = reader.ReadSigned();
                     break;
                 case "result":
-                    var start = reader.Position;
-                    reader.Skip();
-                    result = Encoding.UTF8.GetString(json.Span[start..reader.Consumed]);
+                    result = Encoding.UTF8.GetString(reader.TakeRaw().Span);
                     break;
                 case "error":
                     error = TakeError(reader);

@@ -60,10 +60,7 @@ public sealed class ConfigurationFile
             var root = JToken.Load(reader, s_settings);
             while (reader.Read())
             {
-                if (reader.TokenType != JsonToken.Comment)
-                {
-                    throw new ConfigurationException($"{name}:{reader.LineNumber}:{reader.LinePosition}: there is more after the end of the configuration; remove it");
-                }
+                // Comments may follow; anything else is an error that the reader finds.
             }
             file.TakeRoot(root);
         }

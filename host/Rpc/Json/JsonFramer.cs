@@ -32,6 +32,7 @@ internal sealed class JsonFramer(int maxValueBytes, int maxDepth) : IDisposable
     int _end;
     bool _dropping;
     bool _scalarReported;
+    bool _invalid;
     bool _ended;
 
     /// <summary>What is wrong, after <see cref="JsonFrame.Invalid"/>.</summary>
@@ -63,48 +64,52 @@ internal sealed class JsonFramer(int maxValueBytes, int maxDepth) : IDisposable
         value = default;
         while (!_ended)
         {
-            var result = _scanner.Scan(_buffer.AsSpan(0, _end), ref _scanned);
-            if (result == JsonScanResult.Invalid)
+            var result = _invalid ? JsonScanResult.Invalid : _scanner.Scan(_buffer.AsSpan(0, _end), ref _scanned);
+            _invalid = result == JsonScanResult.Invalid;
+            if (IsContainer)
             {
-                _ended = true;
-                return JsonFrame.Invalid;
+                // The byte that makes a value invalid does not count: what is reported must not depend on how the stream was cut.
+                if (!_dropping && _scanner.Length - (_invalid ? 1 : 0) > maxValueBytes)
+                {
+                    _dropping = true;
+                    if (result == JsonScanResult.Value)
+                    {
+                        NextValue();
+                    }
+                    return JsonFrame.TooLarge;
+                }
             }
-            var isContainer = _scanner.FirstByte is (byte)'{' or (byte)'[';
-            if (!_dropping && _scanner.Length > maxValueBytes)
+            else if (!_scalarReported && (result == JsonScanResult.Value || _scanner.BeganAsNumber))
             {
-                _dropping = true;
+                // A number ends only where something else begins, which may be long in coming. It is no request either way, so say so at once.
+                _scalarReported = true;
                 if (result == JsonScanResult.Value)
                 {
                     NextValue();
                 }
-                else
-                {
-                    (_end, _scanned) = (0, 0);
-                }
-                return JsonFrame.TooLarge;
-            }
-            // A number at the top ends only where something else begins, which may be long in coming. It is no request either way, so say so at once.
-            if (!isContainer && !_dropping && !_scalarReported && (result == JsonScanResult.Value || _scanner.IsNumberThatMayEnd))
-            {
-                _scalarReported = true;
                 return JsonFrame.Scalar;
             }
-            if (result == JsonScanResult.More)
+            switch (result)
             {
-                Compact();
-                return JsonFrame.None;
+                case JsonScanResult.Invalid:
+                    _ended = true;
+                    return JsonFrame.Invalid;
+                case JsonScanResult.More:
+                    Compact();
+                    return JsonFrame.None;
             }
-            var start = _scanned - (int)Math.Min(_scanner.Length, _scanned);
-            var complete = isContainer && !_dropping;
-            value = complete ? _buffer.AsMemory(start, _scanned - start) : default;
+            var isComplete = IsContainer && !_dropping;
+            value = isComplete ? _buffer.AsMemory(_scanned - (int)_scanner.Length, (int)_scanner.Length) : default;
             NextValue();
-            if (complete)
+            if (isComplete)
             {
                 return JsonFrame.Value;
             }
         }
         return JsonFrame.None;
     }
+
+    bool IsContainer => _scanner.FirstByte is (byte)'{' or (byte)'[';
 
     void NextValue()
     {
@@ -115,7 +120,7 @@ internal sealed class JsonFramer(int maxValueBytes, int maxDepth) : IDisposable
     /// <summary>Moves what belongs to an incomplete value to the front. Each byte moves at most once, as a value that starts at the front stays there.</summary>
     void Compact()
     {
-        var keep = _dropping ? 0 : (int)_scanner.Length;
+        var keep = _dropping || !IsContainer ? 0 : (int)_scanner.Length;
         if (keep == 0 || keep < _end)
         {
             _buffer.AsSpan(_end - keep, keep).CopyTo(_buffer);

@@ -50,6 +50,9 @@ internal struct JsonScanner(int maxDepth)
     /// <summary>True while the current top-level value is a number that could end here.</summary>
     public readonly bool IsNumberThatMayEnd => _depth == 0 && Length > 0 && MayEnd(_state);
 
+    /// <summary>True when the current top-level value is, or began as, a number that could have ended.</summary>
+    public bool BeganAsNumber { get; private set; }
+
     /// <summary>What is wrong, after <see cref="JsonScanResult.Invalid"/>.</summary>
     public string Error { get; private set; } = "";
 
@@ -83,16 +86,20 @@ internal struct JsonScanner(int maxDepth)
                 }
                 return JsonScanResult.Invalid;
             }
-            if (_depth == 0 && _state == State.AfterItem)
+            if (_depth == 0)
             {
-                return JsonScanResult.Value;
+                if (_state == State.AfterItem)
+                {
+                    return JsonScanResult.Value;
+                }
+                BeganAsNumber |= MayEnd(_state);
             }
         }
         return JsonScanResult.More;
     }
 
     /// <summary>Forgets the value that has just ended. Its length stays readable until then.</summary>
-    public void Next() => (Length, FirstByte) = (0, 0);
+    public void Next() => (Length, FirstByte, BeganAsNumber) = (0, 0, false);
 
     static bool MayEnd(State state) => state is State.Zero or State.Digits or State.Fraction or State.ExponentDigits;
 

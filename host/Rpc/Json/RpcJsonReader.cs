@@ -28,8 +28,7 @@ public sealed class RpcJsonReader(ReadOnlyMemory<byte> json, string root = "para
 
     ReadOnlySpan<byte> Json => json.Span;
 
-    /// <summary>Where the next value starts in the text.</summary>
-    public int Position
+    int Position
     {
         get
         {
@@ -37,9 +36,6 @@ public sealed class RpcJsonReader(ReadOnlyMemory<byte> json, string root = "para
             return _position;
         }
     }
-
-    /// <summary>Where the last value read ends.</summary>
-    public int Consumed => _position;
 
     /// <inheritdoc/>
     public RpcValueKind Kind
@@ -287,6 +283,14 @@ public sealed class RpcJsonReader(ReadOnlyMemory<byte> json, string root = "para
             }
         }
         while (depth > 0);
+    }
+
+    /// <summary>Passes over one value and gives its text.</summary>
+    public ReadOnlyMemory<byte> TakeRaw()
+    {
+        var start = Position;
+        Skip();
+        return json[start.._position];
     }
 
     /// <inheritdoc/>

@@ -23,11 +23,15 @@ internal sealed class RpcBatch(int maxReplyBytes)
         }
     }
 
+    /// <summary>True when code of a call may still read the batch's memory.</summary>
+    public bool HasAbandoned { get; private set; }
+
     /// <summary>A call has ended.</summary>
-    public void End(RpcReplyBuffer? reply)
+    public void End(RpcReplyBuffer? reply, bool isAbandoned)
     {
         lock (_lock)
         {
+            HasAbandoned |= isAbandoned;
             if (reply is not null)
             {
                 Append(reply);

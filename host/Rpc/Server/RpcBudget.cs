@@ -17,6 +17,9 @@ internal sealed class RpcBudget(RpcServerOptions options)
     {
         public int Calls;
         public long Bytes;
+
+        /// <summary>What replies of this connection have been like, in bytes; the latest count most.</summary>
+        public long TypicalReply;
     }
 
     /// <summary>Calls running in all.</summary>
@@ -54,6 +57,10 @@ internal sealed class RpcBudget(RpcServerOptions options)
     bool HasRoom(Share share, bool countBytes)
     {
         var (calls, bytes) = (Volatile.Read(ref share.Calls), Volatile.Read(ref share.Bytes));
+        if (bytes > FreeBytes)
+        {
+            bytes += calls * Volatile.Read(ref share.TypicalReply); // the client is slow: what its running calls will answer counts already
+        }
         return calls < options.MaxCallsPerConnection && (calls < FreeCalls || Volatile.Read(ref _calls) < options.MaxCalls)
             && (!countBytes || (bytes < options.MaxBytesPerConnection && (bytes < FreeBytes || Volatile.Read(ref _bytes) < options.MaxBytes)));
     }
@@ -82,6 +89,14 @@ internal sealed class RpcBudget(RpcServerOptions options)
         {
             Release();
         }
+    }
+
+    /// <summary>A reply is ready to be sent.</summary>
+    public void AddReply(Share share, int bytes)
+    {
+        var typical = Volatile.Read(ref share.TypicalReply);
+        Volatile.Write(ref share.TypicalReply, typical + ((bytes - typical) / 4));
+        AddBytes(share, bytes);
     }
 
     void Release()

@@ -129,46 +129,14 @@ internal sealed class RpcConnection
     void Start(RpcRequestMemory memory)
     {
         Enter(memory.Length);
-        _ = RunAsync(memory);
-    }
-
-    async Task RunAsync(RpcRequestMemory memory)
-    {
-        var reply = await AnswerAsync(memory.Json).ConfigureAwait(false);
-        if (reply is not null)
+        RpcCall.Start(_dispatcher, memory.Json, _options.MaxReplyBytes, _stopping, (reply, isAbandoned) =>
         {
-            Send(reply);
-        }
-        Leave(memory);
-    }
-
-    /// <summary>Runs one call; its first step, up to the app thread's mailbox, before this returns.</summary>
-    /// <returns>The reply without its line feed; null when there is to be none.</returns>
-    async Task<RpcReplyBuffer?> AnswerAsync(ReadOnlyMemory<byte> json)
-    {
-        var reply = new RpcReplyBuffer(_options.MaxReplyBytes);
-        var problem = RpcEnvelope.TryRead(json, out var envelope);
-        var error = problem is null ? null : (RpcError?)new RpcError(RpcErrorCode.InvalidRequest, problem);
-        if (error is null)
-        {
-            RpcReplies.BeginResult(reply, envelope.Id.Span);
-            error = await _dispatcher.InvokeAsync(envelope.Method, envelope.Parameters, reply, _stopping).ConfigureAwait(false);
-        }
-        if (error is not null)
-        {
-            reply.Truncate(0);
-            RpcReplies.Error(reply, envelope.Id.Span, error.Value);
-        }
-        else if (envelope.Id.IsEmpty)
-        {
-            reply.Release();
-            return null;
-        }
-        else
-        {
-            reply.Write("}"u8);
-        }
-        return reply;
+            if (reply is not null)
+            {
+                Send(reply);
+            }
+            Leave(memory, isAbandoned);
+        });
     }
 
     /// <summary>Runs an array of requests (JSON-RPC 2.0, section 6): started in order, answered together.</summary>
@@ -183,24 +151,19 @@ internal sealed class RpcConnection
             while (reader.NextElement())
             {
                 await _budget.WaitForCallAsync(_share, _stopping).ConfigureAwait(false);
-                var start = reader.Position;
-                reader.Skip();
                 batch.Add();
-                _ = RunInBatchAsync(batch, memory.Json[start..reader.Consumed]);
+                _budget.BeginCall(_share);
+                RpcCall.Start(_dispatcher, reader.TakeRaw(), _options.MaxReplyBytes, _stopping, (reply, isAbandoned) =>
+                {
+                    _budget.EndCall(_share);
+                    batch.End(reply, isAbandoned);
+                });
             }
         }
         finally
         {
             _ = EndBatchAsync(batch, memory);
         }
-    }
-
-    async Task RunInBatchAsync(RpcBatch batch, ReadOnlyMemory<byte> json)
-    {
-        _budget.BeginCall(_share);
-        var reply = await AnswerAsync(json).ConfigureAwait(false);
-        _budget.EndCall(_share);
-        batch.End(reply);
     }
 
     async Task EndBatchAsync(RpcBatch batch, RpcRequestMemory memory)
@@ -214,7 +177,7 @@ internal sealed class RpcConnection
         {
             Send(reply);
         }
-        Leave(memory);
+        Leave(memory, batch.HasAbandoned);
     }
 
     void Enter(int bytes)
@@ -227,11 +190,14 @@ internal sealed class RpcConnection
         }
     }
 
-    void Leave(RpcRequestMemory memory)
+    void Leave(RpcRequestMemory memory, bool isAbandoned)
     {
         _budget.AddBytes(_share, -memory.Length);
         _budget.EndCall(_share);
-        memory.Release();
+        if (!isAbandoned)
+        {
+            memory.Release();
+        }
         lock (_lock)
         {
             if (--_pending == 0)

@@ -39,25 +39,34 @@ internal readonly struct RpcEnvelope
         {
             return "Invalid request: it must be an object";
         }
-        ReadOnlyMemory<byte> version = default, method = default, parameters = default, id = default;
+        ReadOnlyMemory<byte> version = default, parameters = default, id = default;
         RpcValueKind idKind = RpcValueKind.None, parametersKind = RpcValueKind.None;
         string? name = null;
+        var isMethodThere = false;
         reader.BeginObject();
         while (reader.NextMember(out var member))
         {
             switch (member)
             {
                 case "jsonrpc":
-                    version = Take(reader, json);
+                    version = reader.TakeRaw();
                     break;
                 case "method":
-                    (name, method) = reader.Kind == RpcValueKind.String ? TakeName(reader) : (null, Take(reader, json));
+                    isMethodThere = true;
+                    if (reader.Kind == RpcValueKind.String)
+                    {
+                        name = reader.ReadString();
+                    }
+                    else
+                    {
+                        reader.Skip();
+                    }
                     break;
                 case "params":
-                    (parametersKind, parameters) = (reader.Kind, Take(reader, json));
+                    (parametersKind, parameters) = (reader.Kind, reader.TakeRaw());
                     break;
                 case "id":
-                    (idKind, id) = (reader.Kind, Take(reader, json));
+                    (idKind, id) = (reader.Kind, reader.TakeRaw());
                     break;
                 default:
                     return $"Invalid request: member '{member}' is not known; a request has jsonrpc, method, params and id";
@@ -65,7 +74,7 @@ internal readonly struct RpcEnvelope
         }
         if (name is null)
         {
-            return method.IsEmpty ? "Invalid request: method is missing" : "Invalid request: method must be a string";
+            return isMethodThere ? "Invalid request: method must be a string" : "Invalid request: method is missing";
         }
         if (!version.IsEmpty && !IsVersion2(version))
         {
@@ -80,14 +89,5 @@ internal readonly struct RpcEnvelope
             : "Invalid request: params must be an object or null";
     }
 
-    static (string Name, ReadOnlyMemory<byte> Text) TakeName(RpcJsonReader reader) => (reader.ReadString(), default);
-
     static bool IsVersion2(ReadOnlyMemory<byte> version) => new RpcJsonReader(version) is { Kind: RpcValueKind.String } reader && reader.ReadString() == "2.0";
-
-    static ReadOnlyMemory<byte> Take(RpcJsonReader reader, ReadOnlyMemory<byte> json)
-    {
-        var start = reader.Position;
-        reader.Skip();
-        return json[start..reader.Consumed];
-    }
 }

@@ -20,7 +20,7 @@ internal sealed class RpcSendQueue(Socket socket, RpcBudget budget, RpcBudget.Sh
         {
             if (!_broken)
             {
-                budget.AddBytes(share, reply.Length);
+                budget.AddReply(share, reply.Length);
                 _queue.Enqueue(reply);
                 if (!_sending)
                 {

@@ -115,17 +115,36 @@ public sealed class RpcServer(RpcDispatcher dispatcher, RpcServerOptions options
         await _accepting.ConfigureAwait(false);
         _listener.Dispose();
         _listener = null;
-        var open = Task.WhenAll(_connections.Values);
-        try
-        {
-            await open.WaitAsync(options.StopTimeout).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
+        var open = WhenAllEndedAsync();
+        if (!await EndsWithinAsync(open, options.StopTimeout).ConfigureAwait(false))
         {
             foreach (var connection in _connections.Keys)
             {
                 connection.Abort();
             }
+            await EndsWithinAsync(open, options.StopTimeout).ConfigureAwait(false);
+        }
+    }
+
+    async Task WhenAllEndedAsync()
+    {
+        while (_connections.Values.FirstOrDefault() is { } one)
+        {
+            // An entry whose task is not known yet gets it in a moment.
+            await (one.IsCompleted ? Task.Delay(1) : one).ConfigureAwait(false);
+        }
+    }
+
+    static async Task<bool> EndsWithinAsync(Task task, TimeSpan limit)
+    {
+        try
+        {
+            await task.WaitAsync(limit).ConfigureAwait(false);
+            return true;
+        }
+        catch (TimeoutException)
+        {
+            return false;
         }
     }
 
