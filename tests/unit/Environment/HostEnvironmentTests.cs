@@ -3,6 +3,8 @@ using Spindle.Host.Environments.Linux;
 
 namespace Spindle.UnitTests.Environment;
 
+/// <remarks>In one collection with the test that reserves huge pages, which changes what the machine has.</remarks>
+[Collection("huge pages")]
 public sealed class HostEnvironmentTests
 {
     [Fact]

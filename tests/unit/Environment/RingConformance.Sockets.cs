@@ -42,7 +42,7 @@ public abstract partial class RingConformance
     }
 
     /// <summary>Both directions at once, each with one send and one receive outstanding, random sizes and vectors: every byte arrives, in order.</summary>
-    [Theory]
+    [Theory, Trait("Category", "Slow")]
     [InlineData("ipv4", 11)]
     [InlineData("unix", 12)]
     public void BothDirectionsSaturatedKeepEveryByteInOrder(string family, int seed)
