@@ -17,7 +17,7 @@ public sealed class BlockDeviceTests : IDisposable
     {
         Attach(8 << 20);
         using var fixture = new RingFixture(new HostEnvironmentOptions(Ring: ring));
-        var file = fixture.Own(fixture.Io.OpenFile(_device!, new FileOpenOptions()));
+        var file = fixture.Own(fixture.Io.OpenFile(_device!, new FileOpenOptions(Direct: true)));
         Assert.True(file.IsBlockDevice);
         Assert.Equal(8 << 20, file.Length);
         Assert.Equal(512u, file.LogicalBlockSize);
