@@ -89,6 +89,12 @@ public abstract class NvmfQueuePair
     {
         request.Begin();
         NvmfDataTransfer transfer = CommandDispatch.Describe(this, request);
+        if (transfer.Length != 0 && request.Command.Psdt is PrpOrSgl.Prp or PrpOrSgl.Reserved)
+        {
+            // Over fabrics, SGLs alone describe data (NVMe Base Specification 2.0, Figure 86, PSDT).
+            transfer = new NvmfDataTransfer(DataTransferDirection.None, 0, transfer.MaxLength);
+            request.ForcedStatus = new StatusField(GenericStatusCode.InvalidFieldInCommand, dnr: true);
+        }
         request.Direction = transfer.Direction;
         request.Length = transfer.Length;
         if (Qid != 0) _fused.Arrive(request);
@@ -146,7 +152,6 @@ public abstract class NvmfQueuePair
     internal void Complete(NvmfRequest request)
     {
         request.Completion.Cid = request.Command.Cid;
-        if (!SqFlowControlDisabled) request.Completion.Sqhd = NextSqHead();
         request.State = NvmfRequestState.Free;
         Unlink(request);
         if (request.Namespace is { } channel)
@@ -159,6 +164,8 @@ public abstract class NvmfQueuePair
             Group.CountCompletion();
             if (request.FusedPeer is not null || request.Command.Fuse != 0) _fused.Ended(request);
         }
+        // Last of all: a fused peer, or a command that waited for the namespace, may have completed inside this call, and SQHD must not go back.
+        if (!SqFlowControlDisabled) request.Completion.Sqhd = NextSqHead();
         request.OnCompleted();
         if (State == NvmfQueuePairState.Disconnecting) DrainIfIdle();
     }

@@ -7,9 +7,9 @@ namespace Spindle.NvmfTests.Fixtures;
 public sealed class SharedTarget : IAsyncDisposable
 {
     private readonly SemaphoreSlim gate = new(1, 1);
-    private SpindleTarget? target;
+    private TargetFixture? target;
 
-    public async Task<SpindleTarget> GetAsync()
+    public async Task<TargetFixture> GetAsync()
     {
         await gate.WaitAsync();
         try
@@ -19,13 +19,17 @@ public sealed class SharedTarget : IAsyncDisposable
                 await target.DisposeAsync();
                 target = null;
             }
-            return target ??= await SpindleTarget.StartAsync();
+            return target ??= await StartAsync();
         }
         finally
         {
             gate.Release();
         }
     }
+
+    /// <summary>A target with options of its own, for one test.</summary>
+    public static async Task<TargetFixture> StartAsync(TargetOptions? options = null) =>
+        EmbeddedTarget.IsWanted ? await EmbeddedTarget.StartAsync(options) : await SpindleTarget.StartAsync(options);
 
     public async ValueTask DisposeAsync()
     {
@@ -43,7 +47,7 @@ public sealed class SharedTargetCollection : ICollectionFixture<SharedTarget>;
 [Collection(nameof(SharedTarget))]
 public abstract class ProtocolTest(SharedTarget shared) : IAsyncLifetime
 {
-    protected SpindleTarget Target { get; private set; } = null!;
+    protected TargetFixture Target { get; private set; } = null!;
 
     public async ValueTask InitializeAsync() => Target = await shared.GetAsync();
 

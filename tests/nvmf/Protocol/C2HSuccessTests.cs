@@ -33,7 +33,7 @@ public class C2HSuccessTests(SharedTarget shared) : ProtocolTest(shared)
     [Fact]
     public async Task Reads_end_with_a_response_where_the_option_is_off()
     {
-        await using SpindleTarget other = await SpindleTarget.StartAsync(new TargetOptions { C2hSuccess = false });
+        await using TargetFixture other = await SharedTarget.StartAsync(new TargetOptions { C2hSuccess = false });
         await using NvmeTcpController controller = await NvmeTcpController.ConnectAsync(other.Endpoint, other.Subnqn);
         NamespaceIo ns = new(controller.Io, 1, 512);
         for (int i = 0; i < 10; i++)

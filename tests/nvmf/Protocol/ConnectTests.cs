@@ -189,7 +189,6 @@ public class ConnectTests(SharedTarget shared) : ProtocolTest(shared)
     [InlineData(0x0C, PropertySize.FourBytes)]
     [InlineData(0x1001, PropertySize.FourBytes)]
     [InlineData(0xFFFF_FFFC, PropertySize.FourBytes)]
-    [InlineData(0x00, PropertySize.FourBytes)]
     [InlineData(0x14, PropertySize.EightBytes)]
     [InlineData(0x14, (PropertySize)7)]
     public async Task Property_get_of_what_is_not_there_is_an_invalid_field_or_reads_zero(uint offset, PropertySize size)

@@ -59,6 +59,7 @@ public class MalformedPduTests(SharedTarget shared) : ProtocolTest(shared)
         await queue.Connection.ExpectCloseAsync();
     }
 
+    [Trait("Category", "Slow")]
     [Fact]
     public async Task Every_type_that_is_not_for_a_controller_is_fatal()
     {
@@ -172,6 +173,7 @@ public class MalformedPduTests(SharedTarget shared) : ProtocolTest(shared)
         }
     }
 
+    [Trait("Category", "Slow")]
     [Theory]
     [InlineData(1)]
     [InlineData(2)]
@@ -207,6 +209,7 @@ public class MalformedPduTests(SharedTarget shared) : ProtocolTest(shared)
         }
     }
 
+    [Trait("Category", "Slow")]
     [Theory]
     [InlineData(11)]
     [InlineData(12)]

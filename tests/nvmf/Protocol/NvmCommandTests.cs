@@ -29,8 +29,14 @@ public class NvmCommandTests(SharedTarget shared) : ProtocolTest(shared)
         NamespaceIo ns = new(controller.Io, 1, 512);
         byte[] data = Pattern(8192, 2);
         await ns.WriteAsync(21_000, data);
-        await ns.WriteZeroesAsync(21_002, 5, NvmIoFlags.Deallocate);
+        await ns.WriteZeroesAsync(21_002, 5);
         Array.Clear(data, 1024, 2560);
+        Spindle.Nvme.Identify.IdentifyNamespace identify = await controller.IdentifyNamespaceAsync(1);
+        if ((identify.Dlfeat & Spindle.Nvme.Identify.DeallocateFeatures.WriteZeroesDeallocate) != 0)
+        {
+            await ns.WriteZeroesAsync(21_008, 3, NvmIoFlags.Deallocate);
+            Array.Clear(data, 4096, 1536);
+        }
         Assert.Equal(data, await ns.ReadAsync(21_000, 16));
     }
 

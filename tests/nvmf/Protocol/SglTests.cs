@@ -66,7 +66,9 @@ public class SglTests(SharedTarget shared) : ProtocolTest(shared)
         foreach (NvmOpcode opcode in (NvmOpcode[])[NvmOpcode.Read, NvmOpcode.Write, NvmOpcode.Compare])
         {
             SubmissionQueueEntry sqe = RawIoQueue.WithTransport(NvmeCommands.Io(opcode, 1, 0, 1), length);
-            CompletionQueueEntry cqe = await controller.Io.SubmitAsync(sqe, keepSgl: true);
+            byte[] data = new byte[length];
+            // The target may ask for the data before it looks at what it is for.
+            CompletionQueueEntry cqe = opcode == NvmOpcode.Read ? await controller.Io.SubmitAsync(sqe, dataIn: data, keepSgl: true) : await controller.Io.SubmitAsync(sqe, data, keepSgl: true, noInCapsule: true);
             Assert.True(cqe.Status.Is(GenericStatusCode.DataSglLengthInvalid), $"{opcode}: status is {cqe.Status}");
         }
     }

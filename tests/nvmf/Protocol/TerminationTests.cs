@@ -59,6 +59,7 @@ public class TerminationTests(SharedTarget shared) : ProtocolTest(shared)
         }
     }
 
+    [Trait("Category", "Slow")]
     [Fact]
     public async Task Hosts_that_vanish_with_commands_outstanding_harm_nobody()
     {
