@@ -27,7 +27,10 @@ internal static class Program
 
     private static int Usage(ParseResult parsed)
     {
-        foreach (var error in parsed.Errors.Select(error => error.Message).Distinct()) Console.Error.WriteLine($"spindle: {error}");
+        // What is wrong with a word says more than that another is missing.
+        var errors = parsed.Errors.Select(error => error.Message).Distinct().ToList();
+        if (parsed.UnmatchedTokens.Count > 0 && errors.Count > 1) errors.RemoveAll(error => error.StartsWith("Required command", StringComparison.Ordinal));
+        foreach (var error in errors) Console.Error.WriteLine($"spindle: {error}");
         var path = new List<string>();
         for (var result = parsed.CommandResult; result?.Parent is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
             path.Insert(0, result.Command.Name);

@@ -32,6 +32,7 @@ internal sealed class RunCommand
         run._settings.AddTo(command);
         command.Validators.Add(result =>
         {
+            if (result.GetValue(run._app) is ['-', ..] option) result.AddError($"There is no option '{option}'.");
             if (result.GetValue(run._config) is not null && result.GetValue(run._noConfig)) result.AddError("--config and --no-config exclude each other; give one.");
         });
         command.SetAction((parsed, _) => run.RunAsync(parsed));

@@ -51,6 +51,11 @@ public sealed class NvmfFrontEnd : FrontEnd
               select Describe(subsystem, listener)]
         : [];
 
+    /// <inheritdoc/>
+    public override int ConnectionCount => _holder.TargetOrNull is { } target
+        ? (int)target.PollGroups.Sum(group => group.Statistics.CurrentAdminQueuePairs + (long)group.Statistics.CurrentIoQueuePairs)
+        : 0;
+
     private static ServedEndpoint Describe(NvmfSubsystem subsystem, SubsystemListener listener)
     {
         string type = listener.Address.TransportName.ToLowerInvariant();
