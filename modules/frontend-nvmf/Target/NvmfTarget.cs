@@ -78,7 +78,7 @@ internal sealed class NvmfTarget : INvmfTransportHost
         if (IsStopping) return;
         IsStopping = true;
         await _listeners.StopAllAsync();
-        await _groups.DisconnectAllAsync("the target is stopping", cancellationToken);
+        bool drained = await _groups.DisconnectAllAsync("the target is stopping", cancellationToken);
         foreach (NvmfSubsystem subsystem in _subsystems.ToArray())
         {
             try
@@ -88,8 +88,11 @@ internal sealed class NvmfTarget : INvmfTransportHost
             catch (OperationCanceledException)
             {
                 _log.LogWarning("{Nqn}: outstanding commands did not end in time", subsystem.Nqn);
+                drained = false;
             }
         }
+        // What commands still use must not be taken from under them; it goes with the process.
+        if (!drained) return;
         await _groups.StopAsync();
         foreach (NvmfTransport transport in _transports) await transport.StopAsync();
         _transports.Clear();
@@ -150,7 +153,7 @@ internal sealed class NvmfTarget : INvmfTransportHost
             foreach (SubsystemListener listener in subsystem.Listeners.ToArray()) await RemoveListenerAsync(subsystem, listener);
             foreach (NvmfController controller in subsystem.Controllers) controller.PostDisconnect("its subsystem is being deleted");
             await subsystem.WaitForNoControllersAsync().WaitAsync(cancellationToken);
-            foreach (NvmfNamespace ns in subsystem.Namespaces.ToArray()) await Namespaces.RemoveAsync(subsystem, ns);
+            foreach (NvmfNamespace ns in subsystem.Namespaces.ToArray()) await Namespaces.RemoveAsync(subsystem, ns).WaitAsync(cancellationToken);
             await _groups.ForEachAsync(group => group.RemoveSubsystem(subsystem.Id));
             _subsystems.Remove(subsystem);
         }

@@ -65,7 +65,8 @@ internal sealed class PollGroupSet(IStorageThreads threads, ILogger log)
     }
 
     /// <summary>Disconnects everyone and returns when all connections are closed, or when cancelled with a warning.</summary>
-    public async Task DisconnectAllAsync(string reason, CancellationToken cancellationToken)
+    /// <returns>False when cancelled.</returns>
+    public async Task<bool> DisconnectAllAsync(string reason, CancellationToken cancellationToken)
     {
         TaskCompletionSource done = new(TaskCreationOptions.RunContinuationsAsynchronously);
         _noConnections = done;
@@ -74,14 +75,16 @@ internal sealed class PollGroupSet(IStorageThreads threads, ILogger log)
             group.Closing = true;
             foreach (NvmfQueuePair queuePair in group.QueuePairs.ToArray()) queuePair.Disconnect(reason);
         });
-        if (Volatile.Read(ref _connections) == 0) return;
+        if (Volatile.Read(ref _connections) == 0) return true;
         try
         {
             await done.Task.WaitAsync(cancellationToken);
+            return true;
         }
         catch (OperationCanceledException)
         {
             log.LogWarning("{Count} connections did not close in time", Volatile.Read(ref _connections));
+            return false;
         }
     }
 
