@@ -59,7 +59,14 @@ public sealed class NvmfFrontEnd : FrontEnd
     private static ServedEndpoint Describe(NvmfSubsystem subsystem, SubsystemListener listener)
     {
         string type = listener.Address.TransportName.ToLowerInvariant();
-        string where = $"-t {type} -a {listener.Address.Address} -s {listener.Address.ServiceId}";
+        // Listening everywhere, it is reached from here at least.
+        string address = listener.Address.Address switch
+        {
+            "0.0.0.0" => "127.0.0.1",
+            "::" => "::1",
+            var given => given,
+        };
+        string where = $"-t {type} -a {address} -s {listener.Address.ServiceId}";
         string text = listener.Address.ToString();
         return new ServedEndpoint(
             $"NVMe/{listener.Address.TransportName}",

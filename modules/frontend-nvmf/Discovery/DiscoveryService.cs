@@ -61,8 +61,7 @@ internal sealed class DiscoveryService(NvmfTarget target)
         entry.Trtype = listener.Address.TransportType;
         entry.Adrfam = listener.Address.AddressFamily;
         entry.Subtype = subsystem.IsDiscovery ? SubsystemType.CurrentDiscovery : SubsystemType.NvmSubsystem;
-        entry.Treq = (listener.SecureChannel ? TransportRequirements.SecureChannelRequired : TransportRequirements.SecureChannelNotRequired)
-            | TransportRequirements.DisableSqFlowControl;
+        entry.Treq = listener.SecureChannel ? TransportRequirements.SecureChannelRequired : TransportRequirements.SecureChannelNotRequired;
         entry.Portid = listener.PortId;
         entry.Cntlid = Nvme.Commands.NvmeConstants.DynamicControllerId;
         entry.Asqsz = (ushort)Math.Min(listener.Transport.Options.MaxAdminQueueDepth, ushort.MaxValue);

@@ -83,7 +83,8 @@ internal sealed class NvmfTarget : INvmfTransportHost
         {
             try
             {
-                await RemoveSubsystemAsync(subsystem, cancellationToken);
+                if (subsystem.IsDeleting) await WaitForRemovalAsync(subsystem, cancellationToken);
+                else await RemoveSubsystemAsync(subsystem, cancellationToken);
             }
             catch (OperationCanceledException)
             {
@@ -184,6 +185,13 @@ internal sealed class NvmfTarget : INvmfTransportHost
 
     /// <inheritdoc/>
     public void Accept(NvmfQueuePair queuePair) => _groups.Assign(queuePair);
+
+    private static async Task WaitForRemovalAsync(NvmfSubsystem subsystem, CancellationToken cancellationToken)
+    {
+        // The removal that is under way holds the gate to its end.
+        await subsystem.Gate.WaitAsync(cancellationToken);
+        subsystem.Gate.Release();
+    }
 
     private void Publish() => _byNqn = _subsystems.Where(s => !s.IsDeleting).ToFrozenDictionary(s => s.Nqn, StringComparer.Ordinal);
 }

@@ -39,7 +39,7 @@ internal sealed class ConnectOperation(NvmfTarget target, NvmfSubsystem subsyste
         {
             End(new StatusField(FabricsStatusCode.ConnectInvalidParameters, dnr: true), ConnectResponse.InvalidParameters(ConnectResponse.IpoSubnqn, inData: true));
         }
-        else if (!subsystem.View.AllowsHost(Identity.HostNqn))
+        else if (!subsystem.View.AllowsHost(Identity.HostNqn) || Identity.Listener is { IsActive: false })
         {
             End(new StatusField(FabricsStatusCode.ConnectInvalidHost, dnr: true), 0);
         }
