@@ -26,34 +26,30 @@ public sealed record PerfResult(string Subject, string Pattern, uint IoSize, int
 /// <summary>What the process used between two moments.</summary>
 public sealed class PerfUsage
 {
-    private TimeSpan _cpu;
-    private long _wall;
-    private int _collections;
-
     /// <summary>100 is one core.</summary>
-    public double CpuPercent { get; private set; }
+    public double CpuPercent { get; private init; }
 
     /// <summary>Garbage collections.</summary>
-    public int Collections { get; private set; }
+    public int Collections { get; private init; }
 
-    /// <summary>The first moment.</summary>
-    public void Begin()
+    /// <summary>Measures from one timestamp of <see cref="Stopwatch"/> to another, on the thread pool: no reactor has to do with it.
+    /// Ends early with <paramref name="running"/>.</summary>
+    public static Task<PerfUsage> MeasureAsync(long from, long until, Task running) => Task.Run(async () =>
     {
-        _cpu = System.Environment.CpuUsage.TotalTime;
-        _wall = Stopwatch.GetTimestamp();
-        _collections = GC.CollectionCount(0);
-    }
+        await Task.WhenAny(running, Task.Delay(Until(from)));
+        var cpu = System.Environment.CpuUsage.TotalTime;
+        long wall = Stopwatch.GetTimestamp();
+        int collections = GC.CollectionCount(0);
+        await Task.WhenAny(running, Task.Delay(Until(until)));
+        double seconds = Stopwatch.GetElapsedTime(wall).TotalSeconds;
+        return new PerfUsage
+        {
+            CpuPercent = seconds > 0 ? (System.Environment.CpuUsage.TotalTime - cpu).TotalSeconds / seconds * 100 : 0,
+            Collections = GC.CollectionCount(0) - collections,
+        };
+    });
 
-    /// <summary>The second.</summary>
-    public void End()
-    {
-        double wall = Stopwatch.GetElapsedTime(_wall).TotalSeconds;
-        CpuPercent = wall > 0 ? (System.Environment.CpuUsage.TotalTime - _cpu).TotalSeconds / wall * 100 : 0;
-        Collections = GC.CollectionCount(0) - _collections;
-    }
-
-    /// <summary>The time until a timestamp of <see cref="Stopwatch"/>, not below zero.</summary>
-    public static TimeSpan Until(long timestamp)
+    private static TimeSpan Until(long timestamp)
     {
         var left = Stopwatch.GetElapsedTime(Stopwatch.GetTimestamp(), timestamp);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;

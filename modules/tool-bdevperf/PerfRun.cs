@@ -34,12 +34,9 @@ internal sealed class PerfRun(IModuleContext context, PerfOptions options, strin
             long until = from + (long)(options.Time.TotalSeconds * Stopwatch.Frequency);
             using var stop = cancellationToken.Register(() => workers.ForEach(worker => worker.Stop()));
             var running = Task.WhenAll(workers.Select((worker, i) => threads[i].InvokeAsync(() => DriveAsync(worker, from, until))));
-            var usage = new PerfUsage();
-            await Task.WhenAny(running, Task.Delay(PerfUsage.Until(from), CancellationToken.None));
-            usage.Begin();
-            await Task.WhenAny(running, Task.Delay(PerfUsage.Until(until), CancellationToken.None));
-            usage.End();
+            var measuring = PerfUsage.MeasureAsync(from, until, running);
             await running;
+            var usage = await measuring;
             var latencies = new LatencyHistogram();
             foreach (var worker in workers)
             {

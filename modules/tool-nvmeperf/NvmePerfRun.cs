@@ -117,12 +117,9 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
         var workers = queues.Select((queue, i) => new NvmePerfWorker(queue.Connection, work[i], from, until)).ToArray();
         await using var stop = cancellationToken.Register(() => Array.ForEach(workers, worker => worker.Stop()));
         var running = Task.WhenAll(workers.Select((worker, i) => queues[i].Thread.InvokeAsync(() => worker.RunAsync(queueDepth))));
-        var usage = new PerfUsage();
-        await Task.WhenAny(running, Task.Delay(PerfUsage.Until(from), CancellationToken.None));
-        usage.Begin();
-        await Task.WhenAny(running, Task.Delay(PerfUsage.Until(until), CancellationToken.None));
-        usage.End();
+        var measuring = PerfUsage.MeasureAsync(from, until, running);
         await running;
+        var usage = await measuring;
         var latencies = new LatencyHistogram();
         foreach (var worker in workers)
         {
