@@ -36,8 +36,9 @@ public sealed class RpcClient : IAsyncDisposable
         catch (Exception exception) when (exception is SocketException or ArgumentException)
         {
             socket.Dispose();
+            var reason = File.Exists(path) ? exception.Message : "there is no such socket.";
             throw new SpindleException(Errno.ECONNREFUSED,
-                $"Connection refused: cannot connect to control socket '{path}': {exception.Message} Is Spindle running, and with this --rpc-socket?");
+                $"Connection refused: cannot connect to control socket '{path}': {reason} Is Spindle running, and with this --rpc-socket?");
         }
         var client = new RpcClient(socket);
         client._receiving = client.ReceiveAsync();

@@ -71,6 +71,31 @@ internal sealed class CreateTransportParameters
 
     [RpcMember(Summary = "Milliseconds of the smallest keep alive timeout.")]
     public uint? MinKato { get; set; }
+
+    // Of other transports. SPDK's rpc.py sends some of them whatever the transport is, and SPDK passes over those that are not its own.
+    [RpcMember(Summary = "RDMA only; passed over.")]
+    public uint? NumCqe { get; set; }
+
+    [RpcMember(Summary = "RDMA only; passed over.")]
+    public uint? MaxSrqDepth { get; set; }
+
+    [RpcMember(Summary = "RDMA only; passed over.")]
+    public bool? NoSrq { get; set; }
+
+    [RpcMember(Summary = "RDMA only; passed over.")]
+    public int? AcceptorBacklog { get; set; }
+
+    [RpcMember(Summary = "RDMA only; passed over.")]
+    public bool? NoWrBatching { get; set; }
+
+    [RpcMember(Summary = "vfio-user only; passed over.")]
+    public bool? DisableMappableBar0 { get; set; }
+
+    [RpcMember(Summary = "vfio-user only; passed over.")]
+    public bool? DisableAdaptiveIrq { get; set; }
+
+    [RpcMember(Summary = "vfio-user only; passed over.")]
+    public bool? DisableShadowDoorbells { get; set; }
 }
 
 /// <summary>Parameters of <c>nvmf_get_transports</c>.</summary>
