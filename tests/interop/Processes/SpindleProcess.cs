@@ -33,8 +33,11 @@ public sealed record SpindleOptions
     /// <summary>More environment variables.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Let every user write to <see cref="SpindleProcess.Folder"/>, for a program that runs as another one.</summary>
+    public bool OpenFolder { get; init; }
+
     /// <summary>The time in which it has to answer its first RPC.</summary>
-    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromSeconds(30);
+    public TimeSpan StartTimeout { get; init; } = TimeSpan.FromMinutes(2);
 }
 
 /// <summary>
@@ -56,6 +59,7 @@ public sealed class SpindleProcess : IAsyncDisposable
         this.options = options;
         log = new TestLog(Path.Combine(Repository.LogFolder("spindle"), "output.log"));
         Folder = Directory.CreateTempSubdirectory("spindle-").FullName;
+        if (options.OpenFolder && !OperatingSystem.IsWindows()) File.SetUnixFileMode(Folder, (UnixFileMode)0b111_111_111);
     }
 
     /// <summary>A temporary folder that lives as long as this object: for disks, configuration files.</summary>

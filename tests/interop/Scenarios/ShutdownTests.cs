@@ -1,0 +1,64 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using Spindle.InteropTests.Processes;
+
+namespace Spindle.InteropTests.Scenarios;
+
+/// <summary>The orderly end of a host that an initiator is writing to.</summary>
+[Collection(InitiatorGuest.Name), Trait("Category", "Slow")]
+public sealed class ShutdownTests(SharedGuest shared)
+{
+    static CancellationToken Ct => TestContext.Current.CancellationToken;
+
+    [Theory, InlineData(PosixSignal.SIGTERM), InlineData(PosixSignal.SIGINT)]
+    public async Task A_signal_under_load_ends_it_in_time_with_status_0_and_leaves_nothing(PosixSignal signal)
+    {
+        var guest = await shared.GetAsync(Ct);
+        var folder = Directory.CreateTempSubdirectory("spindle-end-");
+        try
+        {
+            string disk = Path.Combine(folder.FullName, "disk"), configuration = Path.Combine(folder.FullName, "config.json");
+            await using (var file = File.Create(disk)) file.SetLength(32 << 20);
+            var subsystem = new ServedSubsystem();
+            subsystem.WriteConfiguration(configuration,
+                [
+                    ("bdev_aio_create", new { filename = disk, name = "Aio0", block_size = 512 }),
+                    ("bdev_malloc_create", new { name = "Malloc0", num_blocks = 65536, block_size = 512 }),
+                    ("bdev_passthru_create", new { name = "Demo0", base_bdev_name = "Malloc0" }),
+                ], "Aio0", "Demo0");
+            await using var spindle = await SpindleProcess.StartAsync(new SpindleOptions { Config = configuration }, Ct);
+            (await guest.RunAsync(SharedGuest.Script(
+                $"{subsystem.Connect("--reconnect-delay=1 --ctrl-loss-tmo=600")} >&2; device {subsystem.Nqn} 1; device {subsystem.Nqn} 2"), Patience.Step, Ct)).Succeeded();
+            var load = await guest.StartJobAsync(SharedGuest.Script(
+                $$"""
+                a=$(device {{subsystem.Nqn}} 1); b=$(device {{subsystem.Nqn}} 2)
+                exec fio --size=2m --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --direct=1 --output-format=terse \
+                  --name=file --filename=$a --verify=crc32c --verify_fatal=1 --loops=2 --name=memory --filename=$b --time_based --runtime=20
+                """));
+            async Task<long> WritesAsync(string bdev) =>
+                (await spindle.CallAsync("bdev_get_iostat", new { name = bdev }, Ct)).GetProperty("bdevs")[0].GetProperty("num_write_ops").GetInt64();
+            await Patience.UntilAsync(async () => await WritesAsync("Aio0") > 50 && await WritesAsync("Demo0") > 50, "both loads run", Ct);
+
+            var clock = Stopwatch.StartNew();
+            var status = await spindle.StopAsync(signal, TimeSpan.FromSeconds(30));
+            var took = clock.Elapsed;
+            TestContext.Current.TestOutputHelper?.WriteLine($"{signal}: ended after {took.TotalSeconds:0.00} s");
+            Assert.Equal(0, status);
+            Assert.InRange(took, TimeSpan.Zero, Machine.Allow(TimeSpan.FromSeconds(2)));
+            Assert.False(File.Exists(spindle.RpcSocket), "the control socket's file is left");
+            using (var port = new TcpListener(IPAddress.Parse(ServedSubsystem.Address), subsystem.Port))
+            {
+                port.Server.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+                port.Start(); // nobody listens there any more
+            }
+
+            // For the initiator it was an interruption: it comes back, and what it wrote to the file reads back.
+            await spindle.StartAgainAsync(Ct);
+            (await load.WaitAsync(Patience.Load, Ct)).Succeeded();
+            (await guest.RunAsync($"nvme disconnect -n {subsystem.Nqn}", Patience.Step, Ct)).Succeeded();
+        }
+        finally { folder.Delete(recursive: true); }
+    }
+}
