@@ -20,7 +20,7 @@ public sealed class AioBdev : Bdevs.Bdev
     {
         _parameters = parameters;
         File = file;
-        Uuid = parameters.Uuid ?? Guid.Empty;
+        Uuid = parameters.Uuid ?? AioIdentity.Of(parameters.Name, parameters.Filename);
         PhysicalBlockSize = blockSize;
         RequiredAlignment = file.Alignment;
         WriteCache = true;

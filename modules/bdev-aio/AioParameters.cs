@@ -26,7 +26,7 @@ public sealed class AioCreateParameters
     [RpcMember(Summary = "Unmap and write zeroes by fallocate")]
     public bool Fallocate { get; set; }
 
-    /// <summary>Identity; made up when absent.</summary>
+    /// <summary>Identity; when absent one that is the same for this name, file and machine.</summary>
     [RpcMember(Summary = "UUID of the new bdev")]
     public Guid? Uuid { get; set; }
 

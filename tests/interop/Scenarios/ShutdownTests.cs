@@ -25,7 +25,8 @@ public sealed class ShutdownTests(SharedGuest shared)
             subsystem.WriteConfiguration(configuration,
                 [
                     ("bdev_aio_create", new { filename = disk, name = "Aio0", block_size = 512 }),
-                    ("bdev_malloc_create", new { name = "Malloc0", num_blocks = 65536, block_size = 512 }),
+                    // Memory comes back empty, as another disk unless it is told to be the same one.
+                    ("bdev_malloc_create", new { name = "Malloc0", num_blocks = 65536, block_size = 512, uuid = "7e2bcd0c-6f5b-4a1c-9d55-0a1b2c3d4e5f" }),
                     ("bdev_passthru_create", new { name = "Demo0", base_bdev_name = "Malloc0" }),
                 ], "Aio0", "Demo0");
             await using var spindle = await SpindleProcess.StartAsync(new SpindleOptions { Config = configuration }, Ct);

@@ -48,7 +48,7 @@ public sealed class SpdkRpcScriptTests
             "spdk_get_version", "rpc_get_methods", "rpc_get_methods -c", "log_get_level", "log_set_level NOTICE", "log_get_print_level", "log_set_print_level INFO",
             "log_get_flags", "log_set_flag bdev", "log_clear_flag bdev",
             "iobuf_set_options --small-pool-count 4096 --large-pool-count 512 --small-bufsize 8192 --large-bufsize 135168",
-            "bdev_set_options -p 65535 -c 256 -e", "nvmf_set_config -d match_any", "nvmf_set_max_subsystems -x 64", "framework_start_init", "framework_wait_init",
+            "bdev_set_options -p 65535 -c 256 -d", "nvmf_set_config -d match_any", "nvmf_set_max_subsystems -x 64", "framework_start_init", "framework_wait_init",
         ];
         foreach (var call in startup) await RpcAsync(spindle, call);
 
