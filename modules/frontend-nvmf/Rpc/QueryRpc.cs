@@ -122,6 +122,7 @@ internal sealed class QueryRpc(TargetHolder holder)
         {
             writer.BeginObject();
             writer.Member("trtype", transport.Name);
+            transport.WriteStatistics(group, writer);
             writer.EndObject();
         }
         writer.EndArray();

@@ -101,6 +101,7 @@ internal class TcpConnection : NvmfQueuePair
     /// <inheritdoc/>
     protected internal override void OnConnected()
     {
+        if (_phase != Phase.Open) return;
         _connected = true;
         Pool.Extend((int)QueueSize);
         if (Qid != 0) Receiver.UseLargeBuffer();

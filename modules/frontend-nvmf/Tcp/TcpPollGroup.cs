@@ -153,12 +153,18 @@ internal sealed class TcpPollGroup : NvmfTransportPollGroup
     {
         long now = System.Diagnostics.Stopwatch.GetTimestamp();
         TcpConnection? connection = _supervisedHead;
+        // Busy when it made connections dirty, so that the reactor does not sleep before they had their turn.
+        PollResult result = PollResult.Idle;
         while (connection is not null)
         {
             TcpConnection? next = connection.NextSupervised;
-            if (connection.Deadline <= now) connection.OnDeadline();
+            if (connection.Deadline <= now)
+            {
+                connection.OnDeadline();
+                result = PollResult.Busy;
+            }
             connection = next;
         }
-        return PollResult.Idle;
+        return result;
     }
 }

@@ -404,13 +404,13 @@ internal sealed unsafe class TcpReceiver : RingOperation
     }
 
     /// <summary>Asks for more bytes: the rest of the data to its place, and what follows into the buffer.</summary>
-    [DataPath]
+    [DataPath, SkipLocalsInit]
     private void Arm()
     {
         if (IsPending) return;
         if (_start == _end) _start = _end = 0;
         if (_capacity != _wantedCapacity && _end == 0) Reallocate();
-        // Less than a whole header was left: it must be contiguous with what follows. Twice the largest header leaves room for a batch.
+        // Less than a whole header was left; it must be contiguous with what follows.
         if (_start > 0)
         {
             Buffer.MemoryCopy(_buffer + _start, _buffer, _capacity, _end - _start);

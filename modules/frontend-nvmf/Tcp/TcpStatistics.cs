@@ -1,3 +1,5 @@
+using Spindle.Rpc;
+
 namespace Spindle.Frontend.Nvmf.Tcp;
 
 /// <summary>Counters of the transport in one poll group. Written on its thread; may be read from any, then of slightly different moments.</summary>
@@ -19,4 +21,23 @@ internal sealed class TcpStatistics
     public ulong Terminations;
     /// <summary>Connections ended because no ICReq or Connect came in time.</summary>
     public ulong HandshakeTimeouts;
+
+    /// <summary>Writes them as members of an object.</summary>
+    public void Write(IRpcWriter writer)
+    {
+        Write(writer, "connections", Connections);
+        Write(writer, "receives", Receives);
+        Write(writer, "sends", Sends);
+        Write(writer, "capsules", Capsules);
+        Write(writer, "pending_data_buffer", BufferWaits);
+        Write(writer, "data_digest_errors", DataDigestErrors);
+        Write(writer, "terminations", Terminations);
+        Write(writer, "handshake_timeouts", HandshakeTimeouts);
+    }
+
+    private static void Write(IRpcWriter writer, string name, ulong value)
+    {
+        writer.Name(name);
+        writer.Number(value);
+    }
 }

@@ -93,6 +93,15 @@ internal sealed class TcpTransport : NvmfTransport
     }
 
     /// <inheritdoc/>
+    public override void WriteStatistics(NvmfPollGroup group, IRpcWriter writer)
+    {
+        foreach (TcpPollGroup part in Groups)
+        {
+            if (part.Group == group) part.Statistics.Write(writer);
+        }
+    }
+
+    /// <inheritdoc/>
     public override async Task StopAsync()
     {
         foreach (TcpListener listener in _listeners.ToArray()) await listener.StopAsync();

@@ -48,6 +48,9 @@ public abstract class NvmfTransport
     /// <summary>Writes option members of its own, for <c>nvmf_get_transports</c> and saved configuration; the shared ones are written by the target.</summary>
     public virtual void WriteOptions(IRpcWriter writer) { }
 
+    /// <summary>Writes its counters of a poll group as members of its object in <c>nvmf_get_stats</c>. Values may be of slightly different moments.</summary>
+    public virtual void WriteStatistics(NvmfPollGroup group, IRpcWriter writer) { }
+
     /// <summary>Releases everything; its connections are closed and its poll groups disposed.</summary>
     public virtual Task StopAsync() => Task.CompletedTask;
 }
