@@ -211,6 +211,20 @@ public class IoCommandTests
         Assert.Equal(which == "nvme" ? 77u : 0u, outcome.Completion.Cdw0);
     }
 
+    [Fact]
+    public async Task Commands_wait_when_the_bdev_layer_has_no_free_I_O()
+    {
+        await using CoreBench bench = await CoreBench.StartAsync();
+        bench.Registry.Options = new Spindle.Host.Bdevs.BdevOptions { IoPoolSize = 4, IoCacheSize = 2 };
+        TestBdev bdev = await bench.AddNamespaceAsync(new TestBdev("T0"));
+        FakeHost host = await new FakeHost(bench).ConnectAsync();
+        bdev.Hold = true;
+        Task<Outcome>[] commands = [.. Enumerable.Range(0, 16).Select(i => i % 4 == 3 ? DeallocateAsync(host, (0, 1), (1, 1), (2, 1)) : host.ReadAsync((ulong)i, 1))];
+        await ConnectTests.WaitUntil(() => Task.FromResult(host.Io[0].Group.Statistics.PendingBdevIo > 0));
+        bdev.Release();
+        foreach (Outcome outcome in await Task.WhenAll(commands)) Assert.True(outcome.Status.IsSuccess, outcome.Status.ToString());
+    }
+
     private static Task<Outcome> DeallocateAsync(FakeHost host, params (ulong Lba, uint Blocks)[] ranges)
     {
         SubmissionQueueEntry command = new() { Opcode = (byte)NvmOpcode.DatasetManagement, Nsid = 1 };
