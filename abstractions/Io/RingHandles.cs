@@ -77,7 +77,7 @@ public abstract class RingEvent : IDisposable
 /// <param name="Direct">Past the page cache where the file allows; otherwise buffered (see <see cref="RingFile.IsDirect"/>).</param>
 /// <param name="Create">Create a regular file of <paramref name="CreateLength"/> bytes if there is none.</param>
 /// <param name="CreateLength">Bytes.</param>
-public readonly record struct FileOpenOptions(bool ReadOnly = false, bool Direct = true, bool Create = false, long CreateLength = 0);
+public sealed record FileOpenOptions(bool ReadOnly = false, bool Direct = true, bool Create = false, long CreateLength = 0);
 
 /// <summary>Opens what the rings work on. Control plane: may block briefly; on any thread.</summary>
 public interface IIoPlatform
