@@ -167,10 +167,10 @@ public abstract partial class RingConformance
     [Fact]
     public void OpeningFailsWithTheSystemsError()
     {
-        Assert.Equal(Errno.ENOENT, Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.PathOf("missing"), default)).Errno);
-        Assert.Equal(Errno.EISDIR, Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.Folder, default)).Errno);
-        Assert.Equal(Errno.EINVAL, Assert.Throws<SpindleException>(() => _f.Io.OpenFile("", default)).Errno);
-        Assert.Contains("missing", Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.PathOf("missing"), default)).Message);
+        Assert.Equal(Errno.ENOENT, Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.PathOf("missing"), new FileOpenOptions(Direct: false))).Errno);
+        Assert.Equal(Errno.EISDIR, Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.Folder, new FileOpenOptions(Direct: false))).Errno);
+        Assert.Equal(Errno.EINVAL, Assert.Throws<SpindleException>(() => _f.Io.OpenFile("", new FileOpenOptions(Direct: false))).Errno);
+        Assert.Contains("missing", Assert.Throws<SpindleException>(() => _f.Io.OpenFile(_f.PathOf("missing"), new FileOpenOptions(Direct: false))).Message);
     }
 
     [Fact]

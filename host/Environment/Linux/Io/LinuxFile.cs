@@ -62,7 +62,7 @@ internal sealed unsafe class LinuxFile : RingFile
             direct = false;
             fd = Libc.open(path, flags, 0);
         }
-        if (fd < 0) throw OpenError(path, Libc.LastError, options);
+        if (fd < 0) throw OpenError(path, Libc.LastError, options.ReadOnly);
         try
         {
             return Examine(fd, path, flags, direct, options.ReadOnly);
@@ -78,7 +78,7 @@ internal sealed unsafe class LinuxFile : RingFile
     {
         Statx status;
         byte empty = 0;
-        if (Libc.statx(fd, &empty, Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS | Libc.STATX_DIOALIGN, &status) < 0) throw OpenError(path, Libc.LastError, default);
+        if (Libc.statx(fd, &empty, Libc.AT_EMPTY_PATH, Libc.STATX_BASIC_STATS | Libc.STATX_DIOALIGN, &status) < 0) throw OpenError(path, Libc.LastError, false);
         if (status.IsDirectory) throw new SpindleException(Errno.EISDIR, $"'{path}' is a directory; give a file or a block device.");
         if (!status.IsRegular && !status.IsBlockDevice) throw new SpindleException(Errno.EINVAL, $"'{path}' is neither a regular file nor a block device.");
 
@@ -121,7 +121,7 @@ internal sealed unsafe class LinuxFile : RingFile
 
     private static void SetBuffered(int fd, string path, int flags)
     {
-        if (Libc.fcntl(fd, Libc.F_SETFL, flags & ~Libc.O_CLOEXEC) < 0) throw OpenError(path, Libc.LastError, default);
+        if (Libc.fcntl(fd, Libc.F_SETFL, flags & ~Libc.O_CLOEXEC) < 0) throw OpenError(path, Libc.LastError, false);
     }
 
     private static void CreateIfMissing(string path, long length)
@@ -131,7 +131,7 @@ internal sealed unsafe class LinuxFile : RingFile
         if (fd < 0)
         {
             if (Libc.LastError == Errno.EEXIST) return;
-            throw OpenError(path, Libc.LastError, default);
+            throw OpenError(path, Libc.LastError, false);
         }
         var error = Libc.ftruncate(fd, length) < 0 ? Libc.LastError : 0;
         _ = Libc.close(fd);
@@ -174,13 +174,13 @@ internal sealed unsafe class LinuxFile : RingFile
         return false;
     }
 
-    private static SpindleException OpenError(string path, int error, FileOpenOptions options)
+    private static SpindleException OpenError(string path, int error, bool readOnly)
     {
         var remedy = error switch
         {
             Errno.ENOENT => " Check the path, or ask for the file to be created.",
             Errno.EACCES or Errno.EPERM => " Give this user access to it.",
-            Errno.EROFS when !options.ReadOnly => " Open it read-only.",
+            Errno.EROFS when !readOnly => " Open it read-only.",
             Errno.EBUSY => " Something else holds the device.",
             _ => "",
         };
