@@ -56,7 +56,7 @@ public class JsonFramerTests
     [Fact]
     public void Any_split_gives_the_same_frames()
     {
-        var seed = Environment.TickCount;
+        var seed = System.Environment.TickCount;
         var random = new Random(seed);
         string[] values = ["{}", "[1,2]", "{\"a\":\"é😀\\ud83d\\ude00\"}", "17", "-0.5e1", "\"s\"", "null", "{\"k\":[[[]]]}", "\n", "  ", "{\"long\":\"" + new string('y', 9000) + "\"}"];
         for (var round = 0; round < 300; round++)

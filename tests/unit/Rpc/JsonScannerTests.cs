@@ -109,7 +109,7 @@ public class JsonScannerTests
     [Fact]
     public void Agrees_with_the_framework_reader_on_mutated_texts()
     {
-        var seed = Environment.TickCount;
+        var seed = System.Environment.TickCount;
         var random = new Random(seed);
         byte[][] sources =
         [

@@ -140,7 +140,7 @@ public class ServerLimitTests
     [Fact]
     public async Task Mutated_requests_never_disturb_another_connection()
     {
-        var seed = Environment.TickCount;
+        var seed = System.Environment.TickCount;
         var random = new Random(seed);
         await using var server = await RpcTestServer.StartAsync();
         await using var witness = await RpcClient.ConnectAsync(server.Server.SocketPath, Ct);

@@ -217,7 +217,7 @@ public class WireRuleTests
     [Fact]
     public async Task Any_split_of_any_requests_gives_the_same_replies()
     {
-        var seed = Environment.TickCount;
+        var seed = System.Environment.TickCount;
         var random = new Random(seed);
         await using var server = await RpcTestServer.StartAsync();
         string[] requests =
