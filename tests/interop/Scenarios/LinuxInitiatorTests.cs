@@ -59,6 +59,34 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
     }
 
     [Fact]
+    public async Task The_demo_is_mounted_with_the_commands_that_it_prints()
+    {
+        var guest = await shared.GetAsync(Ct);
+        var folder = Directory.CreateTempSubdirectory("spindle-demo-");
+        try
+        {
+            // The app's own configuration, but for an address that is the host's in the guest too, and a port that is free.
+            var port = new ServedSubsystem().Port;
+            var config = Path.Combine(folder.FullName, "config.json");
+            var demo = await File.ReadAllTextAsync(Path.Combine(Repository.Root, "apps", "nvmf_tgt", "config.json"), Ct);
+            await File.WriteAllTextAsync(config, demo.Replace("127.0.0.1", ServedSubsystem.Address).Replace("4420", port.ToString()), Ct);
+            await using var spindle = await SpindleProcess.StartAsync(new SpindleOptions { Config = config }, Ct);
+            await Patience.UntilAsync(() => Task.FromResult(spindle.Output.Contains("Connect: nvme connect")), "the connect line", Ct);
+            var commands = spindle.Output.Split('\n').Where(line => line.StartsWith("Connect: ", StringComparison.Ordinal)).Select(line => line["Connect: ".Length..].Trim());
+            (await guest.RunAsync(SharedGuest.Script(
+                $$"""
+                {{string.Join('\n', commands)}}
+                d=$(device nqn.2026-11.io.spindle:demo 1)
+                [ $(blockdev --getsize64 $d) = {{64 << 20}} ]
+                mkfs.ext4 -q $d; mkdir -p /mnt/a; mount $d /mnt/a
+                echo hello >/mnt/a/hello; umount /mnt/a; mount $d /mnt/a; grep hello /mnt/a/hello; umount /mnt/a
+                nvme disconnect -n nqn.2026-11.io.spindle:demo
+                """), Patience.Step, Ct)).Succeeded();
+        }
+        finally { folder.Delete(recursive: true); }
+    }
+
+    [Fact]
     public async Task A_filesystem_keeps_its_files_over_a_reconnect()
     {
         var guest = await shared.GetAsync(Ct);
