@@ -84,11 +84,7 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
     }
 
     /// <inheritdoc/>
-    public override ValueTask DestructAsync()
-    {
-        _store.Dispose();
-        return ValueTask.CompletedTask;
-    }
+    public override ValueTask DestructAsync() => _store.DisposeAsync();
 
     /// <inheritdoc/>
     public override void WriteConfig(IConfigWriter writer) => writer.Call("bdev_malloc_create", w =>

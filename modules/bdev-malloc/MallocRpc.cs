@@ -24,10 +24,11 @@ public sealed class MallocRpc(IModuleContext context)
             // Writing protection information to every block touches all of the memory: not on a reactor.
             if (options.Protection is not null) await Task.Run(store.Format, cancellationToken);
             context.Bdevs.Register(new MallocBdev(name, options, store));
+            store.Prefault();
         }
         catch
         {
-            store.Dispose();
+            await store.DisposeAsync();
             throw;
         }
         return name;

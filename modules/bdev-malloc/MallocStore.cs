@@ -8,9 +8,11 @@ namespace Spindle.Bdev.Malloc;
 /// <summary>The memory of one bdev. Storage threads use it at once without a lock: I/Os to the same blocks at the same time may mix, as on any disk.</summary>
 /// <remarks>Memory that was never written is known to be zero, in chunks of 1 MiB: discarding a large new bdev then neither costs time nor
 /// memory. A chunk's mark is set before its first write and never taken back, so that a race between threads cannot lose it.</remarks>
-internal sealed unsafe class MallocStore : IDisposable
+internal sealed unsafe class MallocStore : IAsyncDisposable
 {
     private const int ChunkShift = 20;
+    private const int PageSize = 4096;
+    private const ulong PrefaultedBytes = 1 << 30;
 
     private readonly DmaBuffer _dataBuffer;
     private readonly DmaBuffer? _metadataBuffer;
@@ -21,6 +23,8 @@ internal sealed unsafe class MallocStore : IDisposable
     private readonly ulong _blockCount;
     private readonly ProtectionInformation? _protection;
     private byte* _written;
+    private Task _prefault = Task.CompletedTask;
+    private volatile bool _ending;
 
     /// <exception cref="SpindleException">ENOMEM.</exception>
     public MallocStore(IDmaMemory memory, MallocOptions options)
@@ -62,6 +66,18 @@ internal sealed unsafe class MallocStore : IDisposable
     {
         _protection!.MarkUnchecked(_data, _metadata, _blockCount);
         MarkWritten(0, (nuint)(_blockCount * _blockSize));
+    }
+
+    /// <summary>Has the system provide the memory of a bdev of up to 1 GiB before I/O needs it: the first touch of a huge page clears 2 MiB, which
+    /// would hold up a reactor for a millisecond. Larger ones take their memory as it is written. In the background, beside I/O.</summary>
+    public void Prefault()
+    {
+        if (_protection is not null || _dataBuffer.Size > PrefaultedBytes) return;
+        _prefault = Task.Run(() =>
+        {
+            // Or-ing zero writes to the page without changing what a reactor may be writing there.
+            for (nuint at = 0; at + sizeof(int) <= _dataBuffer.Size && !_ending; at += PageSize) Interlocked.Or(ref *(int*)(_data + at), 0);
+        });
     }
 
     /// <summary>Copies blocks to buffers.</summary>
@@ -189,7 +205,14 @@ internal sealed unsafe class MallocStore : IDisposable
     private static void Copy(byte* from, byte* to, nuint length) => Buffer.MemoryCopy(from, to, length, length);
 
     /// <summary>Gives the memory back. No I/O may be using it.</summary>
-    public void Dispose()
+    public ValueTask DisposeAsync()
+    {
+        _ending = true;
+        return new ValueTask(_prefault.ContinueWith(static (_, store) => ((MallocStore)store!).Dispose(), this,
+            CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default));
+    }
+
+    private void Dispose()
     {
         _dataBuffer.Dispose();
         _metadataBuffer?.Dispose();

@@ -85,9 +85,35 @@ fi
 
 # --- NVMe/TCP ------------------------------------------------------------------------------------------------
 [ "$only" != bdev ] || exit 0
-if [ ! -f "$root/tests/bench/nvme.sh" ]; then
-  printf '\nNVMe/TCP: not measured, tests/bench/nvme.sh is missing\n'
+if [ ! -d "$root/artifacts/modules/tool-nvmeperf" ] || [ ! -d "$root/artifacts/modules/frontend-nvmf" ]; then
+  printf '\nNVMe/TCP: not measured, the modules tool-nvmeperf and frontend-nvmf are not built\n'
   exit 0
 fi
-# It starts a target of its own, sets "target" to its process, and calls perf.
-. "$root/tests/bench/nvme.sh"
+nqn=nqn.2026-11.io.spindle:bench port=$((20000 + RANDOM % 20000)) target_mask=$mask initiator_mask=$mask
+if [ "$(nproc)" -ge 2 ] && [ "$mask" = 0x3 ]; then target_mask=0x1 initiator_mask=0x2; fi
+cat >"$work/config.json" <<CONFIG
+{ "subsystems": [
+  { "subsystem": "bdev", "config": [
+    { "method": "bdev_null_create", "params": { "name": "Null0", "num_blocks": 262144, "block_size": 4096 } },
+    { "method": "bdev_malloc_create", "params": { "name": "Malloc0", "num_blocks": 65536, "block_size": 4096 } } ] },
+  { "subsystem": "nvmf", "config": [
+    { "method": "nvmf_create_transport", "params": { "trtype": "TCP", "max_queue_depth": 256 } },
+    { "method": "nvmf_create_subsystem", "params": { "nqn": "$nqn", "allow_any_host": true, "serial_number": "BENCH" } },
+    { "method": "nvmf_subsystem_add_ns", "params": { "nqn": "$nqn", "namespace": { "nsid": 1, "bdev_name": "Null0" } } },
+    { "method": "nvmf_subsystem_add_ns", "params": { "nqn": "$nqn", "namespace": { "nsid": 2, "bdev_name": "Malloc0" } } },
+    { "method": "nvmf_subsystem_add_listener", "params": { "nqn": "$nqn",
+      "listen_address": { "trtype": "TCP", "adrfam": "IPv4", "traddr": "127.0.0.1", "trsvcid": "$port" } } } ] } ] }
+CONFIG
+"$spindle" run "$root/apps/nvmf_tgt" --config "$work/config.json" --rpc-socket "$work/rpc.sock" --cpumask "$target_mask" >"$work/target.log" 2>&1 &
+target=$!
+for _ in $(seq 200); do
+  (: <"/dev/tcp/127.0.0.1/$port") 2>/dev/null && break
+  kill -0 "$target" 2>/dev/null || break
+  sleep 0.1
+done
+kill -0 "$target" 2>/dev/null || { printf '\nNVMe/TCP: the target did not start:\n' >&2; cat "$work/target.log" >&2; exit 1; }
+mask=$initiator_mask
+for namespace in '1 null' '2 malloc'; do
+  perf "NVMe/TCP over loopback, ${namespace#* } behind it (target on $target_mask, initiator on $initiator_mask)" nvme \
+    --address "127.0.0.1:$port" --nqn "$nqn" --nsid "${namespace% *}" --rw randread,randwrite --qd 1,32,128 --io-size 4K
+done

@@ -72,6 +72,7 @@ public abstract partial class BdevContract
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Many_threads_work_on_it_at_once()
     {
         var subject = await SubjectAsync();
@@ -147,6 +148,7 @@ public abstract partial class BdevContract
     }
 
     [Fact]
+    [Trait("Category", "Slow")]
     public async Task Reset_under_load_ends_every_io_and_lets_new_ones_through()
     {
         var subject = await SubjectAsync();
