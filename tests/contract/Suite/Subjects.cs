@@ -47,7 +47,7 @@ public static class Subjects
             Unsupported = bdev.Supports(BdevIoType.Unmap) ? new HashSet<BdevIoType>() : new HashSet<BdevIoType> { BdevIoType.Unmap },
             GrowAsync = async blocks =>
             {
-                using (var file = File.OpenWrite(parameters.Filename)) file.SetLength(file.Length + (long)(blocks * bdev.BlockSize));
+                using (var file = new FileStream(parameters.Filename, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(file.Length + (long)(blocks * bdev.BlockSize));
                 await host.OnAppAsync(() => host.Modules.Aio.Rescan(new AioNameParameters { Name = name }));
             },
             DeleteAsync = () => host.OnAppAsync(() => host.Modules.Aio.DeleteAsync(new AioNameParameters { Name = name })),

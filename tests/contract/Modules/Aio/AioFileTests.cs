@@ -46,7 +46,7 @@ public sealed class AioFileTests(ContractHost host) : BdevTest(host)
     {
         string path = NewFile(AppContext.BaseDirectory, 64 * 4096);
         var client = await OpenAsync(Track((await CreateAsync(new() { Filename = path, BlockSize = 4096 })).Name));
-        using (var file = File.OpenWrite(path)) file.SetLength(32 * 4096);
+        using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(32 * 4096);
         using var buffer = new NativeBuffer(8 * 4096);
         Assert.True((await client.ReadAsync(buffer, 24, 8)).IsSuccess);
         Assert.Equal(Errno.EIO, (await client.ReadAsync(buffer, 28, 8)).Result.ErrorNumber);
