@@ -18,7 +18,6 @@ internal sealed unsafe class BdevCompareAndWriteJob
     private ulong _offset;
     private ulong _blocks;
     private BdevIoCallback _callback = null!;
-    private object? _state;
     private BdevIoResult _result;
 
     internal BdevCompareAndWriteJob(BdevQueue queue)
@@ -27,6 +26,8 @@ internal sealed unsafe class BdevCompareAndWriteJob
         _lock = new BdevRangeLock(queue, static state => ((BdevCompareAndWriteJob)state!).OnLocked(), static state => ((BdevCompareAndWriteJob)state!).OnUnlocked(), this);
     }
 
+    internal object? State { get; private set; }
+
     internal void Start(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks, BdevIoCallback callback, object? state)
     {
         if (_compare.Length < compare.Length) _compare = new IoVec[compare.Length];
@@ -34,7 +35,7 @@ internal sealed unsafe class BdevCompareAndWriteJob
         compare.CopyTo(_compare);
         write.CopyTo(_write);
         (_compareCount, _writeCount) = (compare.Length, write.Length);
-        (_offset, _blocks, _callback, _state) = (offset, blocks, callback, state);
+        (_offset, _blocks, _callback, State) = (offset, blocks, callback, state);
         _queue.Entry.RangeLocks.Acquire(_lock, offset, blocks);
     }
 
@@ -55,9 +56,9 @@ internal sealed unsafe class BdevCompareAndWriteJob
 
     private void OnUnlocked()
     {
-        var (callback, state, result) = (_callback, _state, _result);
+        var (callback, state, result) = (_callback, State, _result);
         _callback = null!;
-        _state = null;
+        State = null;
         _queue.ReturnJob(this);
         callback(state, in result);
     }

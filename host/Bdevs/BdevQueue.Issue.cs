@@ -12,6 +12,7 @@ internal sealed unsafe partial class BdevQueue
     private readonly Stack<BdevRangeJob> _rangeJobs = new();
     private readonly Stack<BdevBounceJob> _bounceJobs = new();
     private readonly Stack<BdevCompareAndWriteJob> _compareAndWriteJobs = new();
+    private readonly List<BdevCompareAndWriteJob> _runningCompareAndWrites = [];
     private BdevRangeJob? _activeJobs;
 
     /// <summary>Where a job collects the vectors of its next piece; the I/O object copies them at once.</summary>
@@ -49,6 +50,7 @@ internal sealed unsafe partial class BdevQueue
         if (!Limits.EmulatesCompareAndWrite && Limits.Fits(write, offset, blocks) && Limits.Fits(compare, offset, blocks))
             return Issue(BdevIoType.CompareAndWrite, write, compare, offset, blocks, callback, state, null, 0, null);
         var job = _compareAndWriteJobs.Count > 0 ? _compareAndWriteJobs.Pop() : new BdevCompareAndWriteJob(this);
+        _runningCompareAndWrites.Add(job);
         job.Start(compare, write, offset, blocks, callback, state);
         return 0;
     }
@@ -95,6 +97,7 @@ internal sealed unsafe partial class BdevQueue
 
     internal void ReturnJob(BdevCompareAndWriteJob job)
     {
+        _runningCompareAndWrites.Remove(job);
         if (_compareAndWriteJobs.Count < KeptJobs) _compareAndWriteJobs.Push(job);
     }
 
@@ -117,9 +120,13 @@ internal sealed unsafe partial class BdevQueue
         for (var job = _activeJobs; job is not null; job = job.NextActive)
         {
             if (!ReferenceEquals(job.State, target)) continue;
-            job.Abort();
+            // Its pieces are its own business: the abort ends when the job has.
+            if (job.Abort(abort)) abort.Left++;
+            else abort.Failed = true;
             AbortMatching(job, abort);
         }
+        // Between its locks a compare-and-write is not given up half-way.
+        foreach (var job in _runningCompareAndWrites) abort.Failed |= ReferenceEquals(job.State, target);
         AbortMatching(target, abort);
         return Issue(abort);
     }
@@ -159,7 +166,7 @@ internal sealed unsafe partial class BdevQueue
     private int Issue(BdevAbort abort)
     {
         bool supported = Bdev.Supports(BdevIoType.Abort);
-        abort.Left = 1;
+        abort.Left++;
         foreach (var (target, generation) in abort.Targets)
         {
             var io = supported && (target.CurrentGeneration == generation) ? Take() : null;

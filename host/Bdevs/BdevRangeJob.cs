@@ -29,6 +29,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private bool _failed;
     private bool _starting;
     private bool _bounce;
+    private BdevAbort? _abort;
 
     internal BdevRangeJob(BdevQueue queue) => _queue = queue;
 
@@ -59,8 +60,15 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         Advance();
     }
 
-    /// <summary>Starts no more pieces; the job ends as aborted when those under way have ended.</summary>
-    internal void Abort() => Fail(BdevIoResult.Of(BdevIoStatus.Aborted));
+    /// <summary>Starts no more pieces; the job ends as aborted when those under way have ended, and then tells <paramref name="abort"/>.</summary>
+    /// <returns>False when another abort waits for it already.</returns>
+    internal bool Abort(BdevAbort abort)
+    {
+        Fail(BdevIoResult.Of(BdevIoStatus.Aborted));
+        if (_abort is not null) return false;
+        _abort = abort;
+        return true;
+    }
 
     private void Fail(in BdevIoResult result)
     {
@@ -101,11 +109,14 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         var callback = _callback;
         object? state = State;
         var result = _result;
+        var abort = _abort;
         State = null;
         _callback = null!;
         _lockOwner = null;
+        _abort = null;
         _queue.ReturnJob(this);
         callback(state, in result);
+        if (abort is not null) BdevAbort.OnOne(abort, BdevIoResult.Of(BdevIoStatus.Success));
     }
 
     private int IssueNext() => _type switch
