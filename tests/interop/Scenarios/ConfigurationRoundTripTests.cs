@@ -59,7 +59,7 @@ public sealed class ConfigurationRoundTripTests : IAsyncDisposable
         var text = saved.ToJsonString();
         Assert.All(new[] { "\"Malloc0\"", "\"Dif\"", "\"Null0\"", "\"Aio0\"", "\"Pt0\"", Nqn, OtherNqn, "nqn.2014-08.org.example:a", disk }, part => Assert.Contains(part, text));
         Assert.DoesNotContain("\"Gone\"", text);
-        Assert.Equal(0, await spindle.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+        await Machine.EndAsync(spindle);
         return saved;
     }
 

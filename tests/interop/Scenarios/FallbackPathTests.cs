@@ -38,7 +38,7 @@ public sealed class FallbackPathTests(SharedGuest shared)
             done
             nvme disconnect -n {{subsystem.Nqn}}
             """), Patience.Load, Ct)).Succeeded();
-        Assert.Equal(0, await spindle.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+        await Machine.EndAsync(spindle);
     }
 
     static async Task<SpindleProcess> StartAsync(string[] arguments)

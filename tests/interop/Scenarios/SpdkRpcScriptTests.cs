@@ -102,7 +102,7 @@ public sealed class SpdkRpcScriptTests
                     $"nvmf_subsystem_add_listener {Nqn} {target}", $"nvmf_subsystem_add_listener discovery {target}",
                 }) await RpcAsync(first, call);
                 saved = await RpcAsync(first, "save_config");
-                Assert.Equal(0, await first.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+                await Machine.EndAsync(first);
             }
 
             foreach (var wait in new[] { false, true })
@@ -112,7 +112,7 @@ public sealed class SpdkRpcScriptTests
                 var again = await RpcAsync(second, "save_config");
                 Assert.True(JsonNode.DeepEquals(JsonNode.Parse(saved), JsonNode.Parse(again)), $"saved:\n{saved}\nloaded and saved again:\n{again}");
                 Assert.Equal(4, JsonDocument.Parse(await RpcAsync(second, "bdev_get_bdevs")).RootElement.GetArrayLength());
-                Assert.Equal(0, await second.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+                await Machine.EndAsync(second);
             }
         }
         finally { folder.Delete(recursive: true); }

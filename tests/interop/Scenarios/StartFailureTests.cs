@@ -76,7 +76,7 @@ public sealed class StartFailureTests : IDisposable
         await spindle.KillAsync();
         Assert.True(File.Exists(spindle.RpcSocket)); // left by the one that was killed
         await spindle.StartAgainAsync(Ct);
-        Assert.Equal(0, await spindle.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+        await Machine.EndAsync(spindle);
         Assert.False(File.Exists(spindle.RpcSocket));
     }
 
@@ -191,7 +191,7 @@ public sealed class StartFailureTests : IDisposable
         await spindle.CallAsync("bdev_aio_create", new { filename = disk, name = "Aio0", block_size = 512 }, Ct);
         Assert.Equal(3, (await spindle.CallAsync("bdev_get_bdevs", ct: Ct)).GetArrayLength());
         using (var client = new TcpClient()) await client.ConnectAsync("127.0.0.1", port, Ct);
-        Assert.Equal(0, await spindle.StopAsync(timeout: TimeSpan.FromSeconds(30)));
+        await Machine.EndAsync(spindle);
         Assert.False(File.Exists(spindle.RpcSocket));
     }
 
