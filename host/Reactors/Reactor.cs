@@ -8,6 +8,9 @@ namespace Spindle.Host.Reactors;
 /// to do for a while, and unless told to spin, it sleeps until a completion, a message or a timer.</summary>
 internal sealed class Reactor
 {
+    /// <summary>A reactor looks for itself now and then, whatever became of a wake: ten times a second cost nothing to speak of.</summary>
+    private static readonly TimeSpan s_longestSleep = TimeSpan.FromMilliseconds(100);
+
     private readonly ReactorSystem _system;
     private readonly Thread _osThread;
     private readonly TaskCompletionSource _started = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -148,8 +151,8 @@ internal sealed class Reactor
         foreach (var thread in threads) work |= thread.HasWork;
         if (!work)
         {
-            var timeout = until == long.MaxValue ? Timeout.InfiniteTimeSpan : Stopwatch.GetElapsedTime(now, until);
-            _ring.Sleep(timeout);
+            var timeout = until == long.MaxValue ? s_longestSleep : Stopwatch.GetElapsedTime(now, until);
+            _ring.Sleep(timeout < s_longestSleep ? timeout : s_longestSleep);
             SleepCount++;
         }
         Volatile.Write(ref _asleep, 0);

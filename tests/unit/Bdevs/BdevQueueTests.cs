@@ -109,6 +109,24 @@ public sealed class BdevQueueTests : IDisposable
     });
 
     [Fact]
+    public Task A_channel_is_flushed_once_after_a_batch_and_when_asked()
+    {
+        var bdev = new MemoryBdev("m");
+        return OnAppAsync(bdev, async (_, channel) =>
+        {
+            var batch = Enumerable.Range(0, 10).Select(i => channel.ReadAsync([Vec((nuint)i * 512, 512)], (ulong)i, 1)).ToArray();
+            Assert.Empty(bdev.Flushes);
+            await Task.WhenAll(batch);
+            Assert.Equal([10], bdev.Flushes);
+            var last = channel.ReadAsync([Vec(0, 512)], 0, 1);
+            channel.Flush();
+            Assert.Equal([10, 11], bdev.Flushes);
+            await last;
+            Assert.Equal([10, 11], bdev.Flushes);
+        });
+    }
+
+    [Fact]
     public Task A_second_completion_is_refused_and_harms_no_other_I_O()
     {
         var bdev = new MemoryBdev("m");

@@ -33,6 +33,11 @@ internal sealed class MemoryBdev : Bdev
 
     public bool Destructed { get; private set; }
 
+    /// <summary>How many I/Os had been submitted at each flush.</summary>
+    public List<int> Flushes { get; } = [];
+
+    public override void FlushChannel(IoChannel channel) => Flushes.Add(Seen.Count);
+
     public override bool Supports(BdevIoType type) => _types.Contains(type);
 
     protected override IoChannel CreateChannel(IStorageThread thread) => new Channel();
