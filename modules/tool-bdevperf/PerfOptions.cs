@@ -1,11 +1,10 @@
-using System.Globalization;
 using Spindle.Perf;
 using static Spindle.Perf.PerfArguments;
 
 namespace Spindle.Tool.Bdevperf;
 
 /// <summary>The arguments of <c>spindle perf bdev</c>.</summary>
-internal sealed class PerfOptions
+internal sealed class PerfOptions : PerfLoadOptions
 {
     public const string HelpText = """
         Usage: spindle perf bdev [--config FILE | --create METHOD:JSON ...] [options]
@@ -29,17 +28,11 @@ internal sealed class PerfOptions
         """;
 
     public List<string> Bdevs { get; } = [];
-    public List<PerfPattern> Patterns { get; } = [];
-    public List<int> QueueDepths { get; } = [];
-    public int Mix { get; private set; } = 50;
-    public uint IoSize { get; private set; } = 4096;
     public int Threads { get; private set; } = 1;
-    public TimeSpan Time { get; private set; } = TimeSpan.FromSeconds(3);
-    public TimeSpan Warmup { get; private set; } = TimeSpan.FromSeconds(0.5);
     public bool Verify { get; private set; }
-    public ulong Seed { get; private set; } = 1;
-    public bool Json { get; private set; }
-    public bool Help { get; private set; }
+
+    /// <inheritdoc/>
+    protected override int MaxQueueDepth => 65536;
 
     /// <summary>Reads the arguments.</summary>
     /// <exception cref="FormatException">One does not fit; the message names it.</exception>
@@ -47,8 +40,7 @@ internal sealed class PerfOptions
     {
         var options = new PerfOptions();
         PerfArguments.Read(arguments, ["--verify", "--json", "--help", "-h"], options.Set);
-        if (options.Patterns.Count == 0) options.Patterns.Add(PerfPattern.All.Single(p => p.Name == "randread"));
-        if (options.QueueDepths.Count == 0) options.QueueDepths.Add(32);
+        options.SetDefaults();
         return options;
     }
 
@@ -59,42 +51,15 @@ internal sealed class PerfOptions
             case "--bdev":
                 Bdevs.AddRange(Parts(name, value));
                 break;
-            case "--rw":
-                foreach (string part in Parts(name, value)) Patterns.Add(Pattern(name, part));
-                break;
-            case "--qd" or "--queue-depth":
-                foreach (string part in Parts(name, value)) QueueDepths.Add(Number(name, part, 1, 65536));
-                break;
-            case "--mix":
-                Mix = Number(name, value, 0, 100);
-                break;
-            case "--io-size":
-                IoSize = Size(name, value);
-                break;
             case "--threads":
                 Threads = Number(name, value, 1, 1024);
-                break;
-            case "--time":
-                Time = Seconds(name, value, 0.01);
-                break;
-            case "--warmup":
-                Warmup = Seconds(name, value, 0);
-                break;
-            case "--seed":
-                Seed = ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed) ? seed
-                    : throw new FormatException($"--seed {value}: a number.");
                 break;
             case "--verify":
                 Verify = true;
                 break;
-            case "--json":
-                Json = true;
-                break;
-            case "--help" or "-h":
-                Help = true;
-                break;
             default:
-                throw new FormatException($"there is no option {name}.");
+                SetCommon(name, value);
+                break;
         }
     }
 }

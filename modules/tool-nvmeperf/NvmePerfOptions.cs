@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using Spindle.Nvme.Tcp;
 using Spindle.Perf;
@@ -7,7 +6,7 @@ using static Spindle.Perf.PerfArguments;
 namespace Spindle.Tool.NvmePerf;
 
 /// <summary>The arguments of <c>spindle perf nvme</c>.</summary>
-internal sealed class NvmePerfOptions
+internal sealed class NvmePerfOptions : PerfLoadOptions
 {
     public const string HelpText = """
         Usage: spindle perf nvme --nqn NQN [--address HOST:PORT] [options]
@@ -38,18 +37,12 @@ internal sealed class NvmePerfOptions
     public string Nqn { get; private set; } = "";
     public string HostNqn { get; private set; } = "nqn.2026-11.io.spindle:perf";
     public uint Nsid { get; private set; } = 1;
-    public List<PerfPattern> Patterns { get; } = [];
-    public List<int> QueueDepths { get; } = [];
-    public int Mix { get; private set; } = 50;
-    public uint IoSize { get; private set; } = 4096;
     public int Queues { get; private set; } = 1;
     public bool HeaderDigest { get; private set; }
     public bool DataDigest { get; private set; }
-    public TimeSpan Time { get; private set; } = TimeSpan.FromSeconds(3);
-    public TimeSpan Warmup { get; private set; } = TimeSpan.FromSeconds(0.5);
-    public ulong Seed { get; private set; } = 1;
-    public bool Json { get; private set; }
-    public bool Help { get; private set; }
+
+    /// <inheritdoc/>
+    protected override int MaxQueueDepth => 1023;
 
     /// <summary>Reads the arguments.</summary>
     /// <exception cref="FormatException">One does not fit; the message names it.</exception>
@@ -58,8 +51,7 @@ internal sealed class NvmePerfOptions
         var options = new NvmePerfOptions();
         Read(arguments, ["--json", "--header-digest", "--data-digest", "--help", "-h"], options.Set);
         if (!options.Help && options.Nqn.Length == 0) throw new FormatException("--nqn is needed: the subsystem to connect to.");
-        if (options.Patterns.Count == 0) options.Patterns.Add(PerfPattern.All.Single(p => p.Name == "randread"));
-        if (options.QueueDepths.Count == 0) options.QueueDepths.Add(32);
+        options.SetDefaults();
         return options;
     }
 
@@ -80,18 +72,6 @@ internal sealed class NvmePerfOptions
             case "--nsid":
                 Nsid = (uint)Number(name, value, 1, int.MaxValue);
                 break;
-            case "--rw":
-                foreach (string part in Parts(name, value)) Patterns.Add(Pattern(name, part));
-                break;
-            case "--qd" or "--queue-depth":
-                foreach (string part in Parts(name, value)) QueueDepths.Add(Number(name, part, 1, 1023));
-                break;
-            case "--mix":
-                Mix = Number(name, value, 0, 100);
-                break;
-            case "--io-size":
-                IoSize = Size(name, value);
-                break;
             case "--queues":
                 Queues = Number(name, value, 1, 1024);
                 break;
@@ -101,23 +81,9 @@ internal sealed class NvmePerfOptions
             case "--data-digest":
                 DataDigest = true;
                 break;
-            case "--time":
-                Time = Seconds(name, value, 0.01);
-                break;
-            case "--warmup":
-                Warmup = Seconds(name, value, 0);
-                break;
-            case "--seed":
-                Seed = ulong.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out ulong seed) ? seed : throw new FormatException($"--seed {value}: a number.");
-                break;
-            case "--json":
-                Json = true;
-                break;
-            case "--help" or "-h":
-                Help = true;
-                break;
             default:
-                throw new FormatException($"there is no option {name}.");
+                SetCommon(name, value);
+                break;
         }
     }
 }
