@@ -257,18 +257,9 @@ public abstract class StorageThreadTests
     public async Task Sending_messages_allocates_nothing()
     {
         await using var system = await StartAsync(1);
-        var result = new TaskCompletionSource<long>();
-        var counter = new Counter();
-        system.AppThread.Send(_ =>
-        {
-            GC.KeepAlive(Counter.Next);
-            counter.Left = 200_000;
-            counter.Thread = system.AppThread;
-            counter.Done = result;
-            counter.Before = GC.GetAllocatedBytesForCurrentThread();
-            Counter.Step(counter);
-        }, null);
-        Assert.Equal(0, await result.Task.WaitAsync(s_limit));
+        // The first round is not counted: the runtime makes its own objects when a method first runs.
+        await Counter.RunAsync(system.AppThread);
+        Assert.Equal(0, await Counter.RunAsync(system.AppThread).WaitAsync(s_limit));
     }
 
     private sealed class Counter
@@ -278,6 +269,20 @@ public abstract class StorageThreadTests
         public IStorageThread Thread = null!;
         public TaskCompletionSource<long> Done = null!;
         public static readonly StorageMessage Next = Step;
+
+        /// <summary>Has a thread send itself 200,000 messages, one after another.</summary>
+        /// <returns>The bytes it allocated meanwhile.</returns>
+        public static Task<long> RunAsync(IStorageThread thread)
+        {
+            var done = new TaskCompletionSource<long>(TaskCreationOptions.RunContinuationsAsynchronously);
+            thread.Send(static state =>
+            {
+                var counter = (Counter)state!;
+                counter.Before = GC.GetAllocatedBytesForCurrentThread();
+                Step(counter);
+            }, new Counter { Left = 200_000, Thread = thread, Done = done });
+            return done.Task;
+        }
 
         public static void Step(object? state)
         {
