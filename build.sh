@@ -13,7 +13,7 @@ Usage: ./build.sh TARGET [arguments]
         [--timeout MINUTES] time limit of one test project (15)
   run   [APP_DIR] [...]     build, then 'spindle run' APP_DIR (apps/nvmf_tgt) with the rest of the arguments
   deps                      install by apt what the interop tests need, and prepare their guest
-  bench [...]               build, then run the benchmarks
+  bench [SCENARIO...] [...] build, then measure; --list, --peer DIR, --baseline FILE … (bench --help)
   pack                      build the NuGet packages: artifacts/packages
   app   --app NAME          lay out artifacts/apps/NAME: spindle and only what apps/NAME/app.json names
 
@@ -34,7 +34,7 @@ case $target in
   '') usage >&2; exit 2 ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;
 esac
-case " ${1:-} " in ' -h ' | ' --help ') [ "$target" = run ] || { usage; exit 0; } ;; esac
+case " ${1:-} " in ' -h ' | ' --help ') [ "$target" = run ] || [ "$target" = bench ] || { usage; exit 0; } ;; esac
 
 # --- the SDK -------------------------------------------------------------------------------------------------
 if ! command -v dotnet >/dev/null && [ -x "${HOME:-/nowhere}/.dotnet/dotnet" ]; then
@@ -80,8 +80,9 @@ case $target in
     if [ $# -gt 0 ] && [ "${1#-}" = "$1" ]; then app=$1; shift; fi
     exec "$root/artifacts/spindle" run "$app" "$@" ;;
   bench)
-    [ -f "$root/tests/bench/run.sh" ] || fail "tests/bench/run.sh is missing"
+    bench=$root/tests/bench/bin/Release/net10.0/Spindle.Bench
+    case " $* " in *' --list '* | *' --help '* | *' -h '*) [ ! -x "$bench" ] || exec "$bench" "$@" ;; esac
     (cake build) || exit
-    exec bash "$root/tests/bench/run.sh" "$@" ;;
+    exec "$bench" "$@" ;;
   *) cake "$target" "$@" ;;
 esac
