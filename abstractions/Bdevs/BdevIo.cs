@@ -29,7 +29,7 @@ public sealed unsafe class BdevIo
     internal BdevIoCallback? Callback;
     internal object? CallbackState;
     internal BdevIo? Next;
-    internal BdevIo? Previous;
+    internal int Index;
     internal object? HostState;
     internal long SubmitTicks;
     internal uint HostFlags;
@@ -96,12 +96,25 @@ public sealed unsafe class BdevIo
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     public void Complete(uint generation, in BdevIoResult result) => Owner.OnComplete(this, generation, in result);
 
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void SetIovs(ReadOnlySpan<IoVec> iovs, ReadOnlySpan<IoVec> compare)
+    {
+        if (iovs.Length == 1 && compare.Length == 0 && _iovCapacity != 0)
+        {
+            _iovs[0] = iovs[0];
+            IovCount = 1;
+            CompareIovCount = 0;
+            return;
+        }
+        SetManyIovs(iovs, compare);
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    private void SetManyIovs(ReadOnlySpan<IoVec> iovs, ReadOnlySpan<IoVec> compare)
     {
         int total = iovs.Length + compare.Length;
         if (total > _iovCapacity) Grow(total);
-        if (iovs.Length == 1) _iovs[0] = iovs[0];
-        else iovs.CopyTo(new Span<IoVec>(_iovs, iovs.Length));
+        iovs.CopyTo(new Span<IoVec>(_iovs, iovs.Length));
         compare.CopyTo(new Span<IoVec>(_iovs + iovs.Length, compare.Length));
         IovCount = iovs.Length;
         CompareIovCount = compare.Length;

@@ -131,6 +131,7 @@ internal sealed class BdevChannel : IBdevChannel
     {
         var channel = Interlocked.Exchange(ref _channel, null)
             ?? throw new InvalidOperationException($"The channel of bdev '{_bdev.Name}' was put already.");
+        _queue.ForgetCallers();
         _entry.Registry.Threads.PutChannel(channel);
     }
 

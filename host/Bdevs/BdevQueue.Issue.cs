@@ -81,8 +81,7 @@ internal sealed unsafe partial class BdevQueue
         io.SetIovs(buffers, compare);
         io.Metadata = metadata;
         io.CopySourceOffset = source;
-        io.Callback = callback;
-        io.CallbackState = state;
+        SetCaller(io, callback, state);
         io.HostState = lockOwner;
         Dispatch(io);
         return 0;
@@ -135,9 +134,9 @@ internal sealed unsafe partial class BdevQueue
     {
         AbortWaiting(ref _pendingHead, ref _pendingTail, target);
         AbortWaiting(ref _lockedHead, ref _lockedTail, target);
-        for (var io = _outstandingHead; io is not null; io = io.Next)
+        foreach (var io in All)
         {
-            if (ReferenceEquals(io.CallbackState, target)) abort.Targets.Add((io, io.CurrentGeneration));
+            if ((io.HostFlags & WithModule) != 0 && ReferenceEquals(io.CallbackState, target)) abort.Targets.Add((io, io.CurrentGeneration));
         }
     }
 
@@ -181,8 +180,7 @@ internal sealed unsafe partial class BdevQueue
             io.AbortTarget = target;
             io.AbortGeneration = generation;
             io.HostState = null;
-            io.Callback = BdevAbort.OnOne;
-            io.CallbackState = abort;
+            SetCaller(io, BdevAbort.OnOne, abort);
             abort.Left++;
             Submit(io);
         }

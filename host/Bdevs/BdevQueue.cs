@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
 using Spindle.Host.Reactors;
@@ -20,12 +21,16 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private const uint Queued = 8;      // held by the host
 
     private readonly bool _flushes;
-    private BdevIo[] _free = new BdevIo[16];
-    private int _freeCount;
+    // I/O objects are known by their place in _all wherever an I/O passes: storing a number costs less than storing a reference, which has to
+    // tell the collector.
+    private BdevIo[] _all = [];
     private int _created;
-    private BdevIo? _outstandingHead;
-    private BdevIo? _deferredHead;
-    private BdevIo? _deferredTail;
+    private int[] _free = [];
+    private int _freeCount;
+    private int[] _deferred = []; // a ring; its length is a power of two
+    private uint _deferredHead;
+    private uint _deferredTail;
+    private bool _forgetsCallers;
     private BdevIo? _pendingHead;
     private BdevIo? _pendingTail;
     private BdevIoWait? _waitHead;
@@ -62,13 +67,16 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     internal bool IsReady => _pendingHead is null;
 
     /// <summary>True when the queue holds nothing at all: not with the module, not waiting, not to be finished.</summary>
-    internal bool IsDrained => Outstanding == 0 && _pendingHead is null && _lockedHead is null && _deferredHead is null;
+    internal bool IsDrained => Outstanding == 0 && _pendingHead is null && _lockedHead is null && _deferredHead == _deferredTail;
+
+    /// <summary>All I/O objects there are, in use or not.</summary>
+    private ReadOnlySpan<BdevIo> All => new(_all, 0, _created);
 
     // --- the pool ------------------------------------------------------------------------------------------
 
     /// <summary>A free I/O object, or null when the limit is reached.</summary>
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal BdevIo? Take() => _freeCount > 0 ? _free[--_freeCount] : Grow();
+    internal BdevIo? Take() => _freeCount > 0 ? _all[_free[--_freeCount]] : Grow();
 
     [MethodImpl(MethodImplOptions.NoInlining)]
     private BdevIo? Grow()
@@ -76,31 +84,64 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         // Grows with the deepest use there was, then never again: steady I/O allocates nothing.
         int count = Math.Min(Math.Max(8, _created), Entry.Registry.Options.IoPoolSize - _created);
         if (count <= 0) return null;
-        if (_free.Length < _created + count) Array.Resize(ref _free, Math.Max(_free.Length * 2, _created + count));
+        GrowDeferred(_created + count);
+        Array.Resize(ref _all, _created + count);
+        Array.Resize(ref _free, _created + count);
         for (int i = 0; i < count; i++)
         {
-            var io = new BdevIo { Owner = this, Bdev = Bdev, Channel = ModuleChannel };
+            var io = new BdevIo { Owner = this, Bdev = Bdev, Channel = ModuleChannel, Index = _created };
             io.Context = Bdev.CreateIoContext(io);
-            _free[_freeCount++] = io;
+            _all[_created] = io;
+            _free[_freeCount++] = _created++;
         }
-        _created += count;
-        return _free[--_freeCount];
+        return _all[_free[--_freeCount]];
+    }
+
+    private void GrowDeferred(int count)
+    {
+        var larger = new int[BitOperations.RoundUpToPowerOf2((uint)count)];
+        uint length = 0;
+        for (uint at = _deferredHead; at != _deferredTail; at++) larger[length++] = _deferred[at & (uint)(_deferred.Length - 1)];
+        (_deferred, _deferredHead, _deferredTail) = (larger, 0, length);
+    }
+
+    /// <summary>Notes whom to call back. Mostly it is the one of the object's last use: comparing costs less than storing a reference.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void SetCaller(BdevIo io, BdevIoCallback callback, object? state)
+    {
+        if (!ReferenceEquals(io.Callback, callback)) io.Callback = callback;
+        if (!ReferenceEquals(io.CallbackState, state)) io.CallbackState = state;
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Return(BdevIo io)
     {
+        if (_forgetsCallers) Forget(io);
+        _free[_freeCount++] = io.Index;
+    }
+
+    /// <summary>Lets go of whom the free I/O objects called back last, whose code may be about to be unloaded.</summary>
+    internal void ForgetCallers()
+    {
+        foreach (int index in new ReadOnlySpan<int>(_free, 0, _freeCount)) Forget(_all[index]);
+        // What an opener left behind when it put its channel is let go of as it ends.
+        _forgetsCallers = _freeCount < _created;
+    }
+
+    private void Forget(BdevIo io)
+    {
         io.Callback = null;
         io.CallbackState = null;
-        _free[_freeCount++] = io;
+        if (_freeCount + 1 >= _created) _forgetsCallers = false;
     }
 
     internal void Free()
     {
         for (int i = 0; i < _freeCount; i++)
         {
-            _free[i].FreeNative();
-            _free[i].Context = null;
+            var io = _all[_free[i]];
+            io.FreeNative();
+            io.Context = null;
         }
         FreeJobs();
     }
@@ -132,11 +173,6 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         io.HostFlags = InSubmit | WithModule;
         io.SubmitTicks = Thread.Now;
-        var head = _outstandingHead;
-        io.Previous = null;
-        io.Next = head;
-        if (head is not null) head.Previous = io;
-        _outstandingHead = io;
         Outstanding++;
         if (_flushes && !_flushDue)
         {
@@ -198,28 +234,15 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         FlushNow();
         // Only what is there now: what their callbacks submit is finished at the next turn.
-        var io = _deferredHead;
-        _deferredHead = _deferredTail = null;
+        uint left = _deferredTail - _deferredHead;
         try
         {
-            while (io is not null)
-            {
-                var next = io.Next;
-                io.Next = null;
-                var current = io;
-                io = next;
-                Finish(current);
-            }
+            for (; left > 0; left--) Finish(TakeDeferred());
         }
         finally
         {
             // Only after an exception out of a callback: the rest is finished at the next turn.
-            while (io is not null)
-            {
-                var next = io.Next;
-                Defer(io);
-                io = next;
-            }
+            if (left > 0 && _deferredHead != _deferredTail) Thread.AddWork(this);
         }
         if (_shortOfMemory && Outstanding <= _retryBelow)
         {
@@ -242,33 +265,26 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         }
         io.CurrentGeneration = generation + 1;
         io.Result = result;
-        Unlink(io);
+        Outstanding--;
         if (result.Status == BdevIoStatus.NoMemory) Requeue(io);
         else if ((io.HostFlags & InSubmit) != 0) Defer(io);
         else Finish(io);
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private void Unlink(BdevIo io)
-    {
-        var next = io.Next;
-        var previous = io.Previous;
-        if (previous is null) _outstandingHead = next;
-        else previous.Next = next;
-        if (next is not null) next.Previous = previous;
-        io.Next = io.Previous = null;
-        Outstanding--;
-    }
-
-    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     private void Defer(BdevIo io)
     {
         io.HostFlags = Deferred | (io.HostFlags & InSubmit);
-        io.Next = null;
-        if (_deferredTail is null) _deferredHead = io;
-        else _deferredTail.Next = io;
-        _deferredTail = io;
+        var deferred = _deferred;
+        deferred[_deferredTail++ & (uint)(deferred.Length - 1)] = io.Index;
         Thread.AddWork(this);
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private BdevIo TakeDeferred()
+    {
+        var deferred = _deferred;
+        return _all[deferred[_deferredHead++ & (uint)(deferred.Length - 1)]];
     }
 
     [DataPath]
@@ -366,10 +382,11 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     /// <summary>Ends what a module has and will not complete: it is faulty. Its later completions of them are refused.</summary>
     internal void FailOutstanding()
     {
-        while (_outstandingHead is { } io)
+        foreach (var io in All)
         {
+            if ((io.HostFlags & WithModule) == 0) continue;
             io.CurrentGeneration++;
-            Unlink(io);
+            Outstanding--;
             io.Result = BdevIoResult.FromErrno(Errno.EIO);
             Defer(io);
         }

@@ -153,9 +153,9 @@ internal sealed partial class BdevQueue
 
     private bool WritesUnderWay(BdevRangeLock range)
     {
-        for (var io = _outstandingHead; io is not null; io = io.Next)
+        foreach (var io in All)
         {
-            if (Writes(io.Type) && !ReferenceEquals(io.HostState, range) && range.Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)) return true;
+            if ((io.HostFlags & WithModule) != 0 && Writes(io.Type) && !ReferenceEquals(io.HostState, range) && range.Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)) return true;
         }
         return false;
     }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Spindle.Host.Environments;
 using Spindle.Threading;
 
@@ -97,7 +98,8 @@ internal sealed class Reactor
         }
     }
 
-    [DataPath]
+    // Entered once and never left, so it has to be compiled to its best before that: precompiled code would stay as it is.
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Loop()
     {
         long now = Stopwatch.GetTimestamp();
@@ -105,32 +107,55 @@ internal sealed class Reactor
         while (!_stop)
         {
             Now = now;
-            bool busy = false;
+            bool busy = false, turned = false;
             var threads = _threads;
             foreach (var thread in threads)
             {
+                // The clock and a change of the current thread cost more than this look.
+                if (!thread.WantsTurn(now)) continue;
+                turned = true;
                 if (!ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
                 bool threadBusy = thread.Poll(now);
-                busy |= threadBusy;
                 long end = Stopwatch.GetTimestamp();
-                if (threadBusy) thread.BusyTicks += end - now;
-                else thread.IdleTicks += end - now;
-                if (threadBusy) BusyTicks += end - now;
-                else IdleTicks += end - now;
+                Charge(thread, threadBusy, end - now);
+                busy |= threadBusy;
                 now = end;
             }
+            // What the ring completes is submitted anew, as a rule; its time starts here.
+            Now = now;
             if (_ring.Poll() > 0)
             {
                 busy = true;
                 long end = Stopwatch.GetTimestamp();
-                BusyTicks += end - now;
                 // Completions ran on their storage threads; their time is charged to the last of them.
-                if (StorageThread.Current is StorageThreadCore last) last.BusyTicks += end - now;
+                if (StorageThread.Current is StorageThreadCore last) Charge(last, true, end - now);
+                else BusyTicks += end - now;
+                now = end;
+            }
+            else if (!turned)
+            {
+                long end = Stopwatch.GetTimestamp();
+                IdleTicks += end - now;
+                foreach (var thread in threads) thread.IdleTicks += end - now;
                 now = end;
             }
             if (busy) idleSince = now;
-            else if (threads.Length == 0) now = Stopwatch.GetTimestamp();
             if (now - idleSince > _system.SpinTicks) now = SleepIfIdle(now, ref idleSince);
+        }
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private void Charge(StorageThreadCore thread, bool busy, long ticks)
+    {
+        if (busy)
+        {
+            thread.BusyTicks += ticks;
+            BusyTicks += ticks;
+        }
+        else
+        {
+            thread.IdleTicks += ticks;
+            IdleTicks += ticks;
         }
     }
 

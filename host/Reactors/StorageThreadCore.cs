@@ -163,6 +163,11 @@ internal sealed class StorageThreadCore : IStorageThread
     /// <summary>When the next timed poller is due, in Stopwatch ticks.</summary>
     internal long NextTimed => _nextTimed;
 
+    /// <summary>Whether a turn would do anything. Asked by the reactor at each of its loops.</summary>
+    [DataPath]
+    internal bool WantsTurn(long now) =>
+        _workHead is not null || _active.Running.Length != 0 || !_mailbox.IsEmpty || now >= _nextTimed || _exit is not null;
+
     /// <summary>One turn.</summary>
     /// <returns>True when there was something to do.</returns>
     [DataPath]

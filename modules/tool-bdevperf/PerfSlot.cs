@@ -76,7 +76,7 @@ internal sealed class PerfSlot(PerfWorker worker, int index, IoVec buffer) : Bde
                 return;
             }
         }
-        long now = Stopwatch.GetTimestamp();
+        long now = worker.Now;
         if (worker.OnIoDone(_started, now)) Begin(now);
     }
 

@@ -1,7 +1,8 @@
 using System.Diagnostics;
 using Spindle.Bdevs;
-using Spindle.Perf;
 using Spindle.Memory;
+using Spindle.Perf;
+using Spindle.Threading;
 
 namespace Spindle.Tool.Bdevperf;
 
@@ -23,6 +24,7 @@ internal sealed class PerfWorker
     private readonly PerfSlot[] _slots;
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private IBdevChannel _channel = null!;
+    private IStorageThread _thread = null!;
     private ulong _random;
     private ulong _next;
     private int _outstanding;
@@ -56,11 +58,12 @@ internal sealed class PerfWorker
     internal Task Start(IBdevChannel channel, long measureFrom, long measureUntil)
     {
         _channel = channel;
+        _thread = StorageThread.Required;
         _measureFrom = measureFrom;
         _measureUntil = measureUntil;
         _measuredUntil = measureUntil;
         _outstanding = _slots.Length;
-        long now = Stopwatch.GetTimestamp();
+        long now = Now;
         foreach (var slot in _slots) slot.Begin(now);
         return _done.Task;
     }
@@ -71,6 +74,9 @@ internal sealed class PerfWorker
     internal PerfWork Work => _work;
 
     internal IBdevChannel Channel => _channel;
+
+    /// <summary>The reactor's clock, read once for all that is completed in one go: reading it for each I/O took a fifth of the time of an I/O on null.</summary>
+    internal long Now => _thread.Now;
 
     /// <summary>Notes an I/O's end and decides about the next one.</summary>
     /// <returns>False when the slot is to rest.</returns>

@@ -22,7 +22,8 @@ internal sealed unsafe partial class EpollRing
         if (RingArguments.CheckFile(file, operation, out var target) is var error and not 0) return error;
         var slot = _table.Begin(operation, OperationKind.Flush, target);
         slot.Fd = target!.Fd;
-        _workers.Add(slot);
+        if (target.IsInMemory) _memoryFiles.Add(slot, target);
+        else _workers.Add(slot);
         return 0;
     }
 
@@ -53,7 +54,8 @@ internal sealed unsafe partial class EpollRing
         slot.Offset = offset;
         slot.SetVectors(buffers);
         // Asynchronous I/O on a buffered file blocks in the submission.
-        if (_aio is not null && target.IsDirect) _aio.Add(slot);
+        if (target.IsInMemory) _memoryFiles.Add(slot, target);
+        else if (_aio is not null && target.IsDirect) _aio.Add(slot);
         else _workers.Add(slot);
         return 0;
     }

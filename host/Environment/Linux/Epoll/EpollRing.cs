@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using Spindle.Host.Environments.Linux.Interop;
+using Spindle.Host.Environments.Linux.Io;
 using Spindle.Io;
 
 namespace Spindle.Host.Environments.Linux.Epoll;
@@ -19,6 +20,7 @@ internal sealed unsafe partial class EpollRing : IReactorRing
 
     private readonly OperationTable _table = new();
     private readonly TimerHeap<OperationSlot> _timers = new();
+    private readonly MemoryFileQueue _memoryFiles;
     private readonly BlockingWorkers _workers;
     private readonly AioQueue? _aio;
     private readonly int _epollFd;
@@ -36,6 +38,7 @@ internal sealed unsafe partial class EpollRing : IReactorRing
         _epollFd = epollFd;
         _notifyFd = notifyFd;
         _events = (byte*)NativeMemory.Alloc((nuint)(EventBatch * Libc.EpollEventSize));
+        _memoryFiles = new MemoryFileQueue(_table);
         _workers = new BlockingWorkers(Notify);
         _aio = AioQueue.Create(notifyFd, out var error);
         if (_aio is null)
@@ -75,6 +78,7 @@ internal sealed unsafe partial class EpollRing : IReactorRing
             if (aio.HasQueued) EndAll(aio.Submit());
             if (aio.HasCompletions) ReapFiles(aio);
         }
+        if (_memoryFiles.HasQueued) _completed += _memoryFiles.Run();
         if (_workers.HasResults) EndAll(_workers.TakeResults());
         if (_timers.Count > 0) EndTimers();
         if (_tryFirst is not null) TryAll();
@@ -96,7 +100,7 @@ internal sealed unsafe partial class EpollRing : IReactorRing
         }
         // Each of these was made true before the notification was written, and what becomes true from here on leaves its notification to the wait.
         if (Interlocked.Exchange(ref _wakeRequested, 0) != 0) return;
-        if (_tryFirst is not null || _workers.HasResults || _aio is { HasCompletions: true } or { HasQueued: true, InFlight: 0 }) return;
+        if (_tryFirst is not null || _memoryFiles.HasQueued || _workers.HasResults || _aio is { HasCompletions: true } or { HasQueued: true, InFlight: 0 }) return;
         CollectEvents(Milliseconds(timeout));
         Interlocked.Exchange(ref _wakeRequested, 0);
     }

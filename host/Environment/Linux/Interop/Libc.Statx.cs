@@ -37,7 +37,7 @@ internal struct Statx
 internal struct StatFs
 {
     /// <summary>linux/magic.h.</summary>
-    internal const long Ext4 = 0xEF53, Xfs = 0x58465342, Btrfs = 0x9123683E, F2fs = 0xF2F52010;
+    internal const long Ext4 = 0xEF53, Xfs = 0x58465342, Btrfs = 0x9123683E, F2fs = 0xF2F52010, Tmpfs = 0x01021994, Ramfs = 0x858458F6;
 
     [FieldOffset(0)] internal long Type;
 }

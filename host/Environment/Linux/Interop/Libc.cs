@@ -50,6 +50,12 @@ internal static unsafe partial class Libc
     internal static partial nint write(int fd, void* buffer, nuint count);
 
     [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint pread(int fd, void* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
+    internal static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
+
+    [LibraryImport("libc", SetLastError = true)]
     internal static partial nint preadv(int fd, IoVector* vector, int count, long offset);
 
     [LibraryImport("libc", SetLastError = true)]

@@ -22,6 +22,10 @@ internal sealed unsafe class LinuxFile : RingFile
     public override bool CanDeallocate => Deallocates;
     public override bool CanWriteZeroes => Zeroes;
 
+    /// <summary>True for a file whose data is in memory and nowhere else (tmpfs, ramfs): a read or write takes the time of a copy and waits for no
+    /// device. (Where the system has swapped it out it does wait; it would with SPDK's asynchronous I/O as well.)</summary>
+    internal bool IsInMemory { get; private init; }
+
     private bool Direct { get; init; }
     private bool BlockDevice { get; init; }
     private bool ReadOnly { get; init; }
@@ -94,6 +98,7 @@ internal sealed unsafe class LinuxFile : RingFile
         return new LinuxFile(fd, path)
         {
             Direct = direct,
+            IsInMemory = status.IsRegular && FileSystem(fd) is (StatFs.Tmpfs or StatFs.Ramfs),
             BlockDevice = status.IsBlockDevice,
             ReadOnly = readOnly,
             Align = alignment,
@@ -149,10 +154,13 @@ internal sealed unsafe class LinuxFile : RingFile
     }
 
     /// <summary>Zeroing a range can not be tried without allocating blocks, so the filesystems that do it are known by name.</summary>
-    private static bool ZeroesRanges(int fd)
+    private static bool ZeroesRanges(int fd) => FileSystem(fd) is StatFs.Ext4 or StatFs.Xfs or StatFs.Btrfs or StatFs.F2fs;
+
+    /// <summary>The magic number of the filesystem; 0 when it cannot be told.</summary>
+    private static long FileSystem(int fd)
     {
         StatFs fs;
-        return Libc.fstatfs(fd, &fs) == 0 && fs.Type is StatFs.Ext4 or StatFs.Xfs or StatFs.Btrfs or StatFs.F2fs;
+        return Libc.fstatfs(fd, &fs) == 0 ? fs.Type : 0;
     }
 
     /// <summary>A hole in a block device needs a device that zeroes by itself (Documentation/ABI/stable/sysfs-block, write_zeroes_max_bytes).</summary>

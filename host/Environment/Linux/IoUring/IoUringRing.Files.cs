@@ -21,11 +21,16 @@ internal sealed unsafe partial class IoUringRing
     public int Flush(RingFile file, RingOperation operation)
     {
         if (RingArguments.CheckFile(file, operation, out var target) is var error and not 0) return error;
+        if (target!.IsInMemory)
+        {
+            _memoryFiles.Add(_table.Begin(operation, OperationKind.Flush, target), target);
+            return 0;
+        }
         var entry = _queue.Next();
         if (entry is null) return -Errno.EAGAIN;
         var slot = _table.Begin(operation, OperationKind.Flush, target);
         entry->Opcode = OP_FSYNC;
-        entry->Fd = target!.Fd;
+        entry->Fd = target.Fd;
         entry->OperationFlags = FSYNC_DATASYNC;
         entry->UserData = slot.UserData;
         return 0;
@@ -75,10 +80,15 @@ internal sealed unsafe partial class IoUringRing
     private int Transfer(RingFile file, ReadOnlySpan<IoVec> buffers, long offset, RingOperation operation, OperationKind kind, byte single, byte vectored)
     {
         if (RingArguments.CheckTransfer(file, buffers, offset, operation, out var target) is var error and not 0) return error;
+        if (target!.IsInMemory)
+        {
+            _memoryFiles.Add(_table.Begin(operation, kind, target), target, buffers, offset);
+            return 0;
+        }
         var entry = _queue.Next();
         if (entry is null) return -Errno.EAGAIN;
         var slot = _table.Begin(operation, kind, target);
-        entry->Fd = target!.Fd;
+        entry->Fd = target.Fd;
         entry->Offset = (ulong)offset;
         if (buffers.Length == 1)
         {

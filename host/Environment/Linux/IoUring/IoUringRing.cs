@@ -26,6 +26,7 @@ internal sealed unsafe partial class IoUringRing : IReactorRing
 
     private readonly IoUringQueue _queue;
     private readonly OperationTable _table = new();
+    private readonly MemoryFileQueue _memoryFiles;
     private readonly int _wakeFd;
     private readonly ulong* _wakeCounter;
     private readonly bool _canPollFirst;
@@ -36,6 +37,7 @@ internal sealed unsafe partial class IoUringRing : IReactorRing
     private IoUringRing(IoUringQueue queue, int wakeFd)
     {
         _queue = queue;
+        _memoryFiles = new MemoryFileQueue(_table);
         _wakeFd = wakeFd;
         _wakeCounter = (ulong*)System.Runtime.InteropServices.NativeMemory.AllocZeroed(sizeof(ulong));
         // Poll-first came with the same kernel (5.19) as this flag.
@@ -76,12 +78,14 @@ internal sealed unsafe partial class IoUringRing : IReactorRing
     public int Poll()
     {
         if (_queue.HasQueued || _queue.KernelNeedsEntry) _queue.Enter();
+        var completed = _memoryFiles.HasQueued ? _memoryFiles.Run() : 0;
         var tail = _queue.CompletionTail;
-        return _queue.CompletionHead == tail ? 0 : Reap(tail);
+        return _queue.CompletionHead == tail ? completed : completed + Reap(tail);
     }
 
     public void Sleep(TimeSpan timeout)
     {
+        if (_memoryFiles.HasQueued) return;
         if (!_wakeArmed) ArmWake();
         // Either this sees the request, or the request's write to the event ends the wait below (see Wake).
         if (Interlocked.Exchange(ref _wakeRequested, 0) != 0)
@@ -106,6 +110,11 @@ internal sealed unsafe partial class IoUringRing : IReactorRing
     public void Cancel(RingOperation operation)
     {
         if (!_table.TryFind(operation, out var slot) || slot.Cancelled) return;
+        if (MemoryFileQueue.Holds(slot))
+        {
+            slot.Cancelled = true;
+            return;
+        }
         var entry = _queue.Next();
         if (entry is null) return;
         slot.Cancelled = true;
