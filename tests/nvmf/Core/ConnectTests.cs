@@ -24,7 +24,6 @@ public class ConnectTests
     {
         { "subnqn", ConnectResponse.IpoSubnqn, true },
         { "unterminated subnqn", ConnectResponse.IpoSubnqn, true },
-        { "hostnqn", ConnectResponse.IpoHostnqn, true },
         { "unterminated hostnqn", ConnectResponse.IpoHostnqn, true },
         { "cntlid", ConnectResponse.IpoCntlid, true },
         { "sqsize 0", ConnectResponse.IpoSqsize, false },
@@ -44,7 +43,6 @@ public class ConnectTests
             {
                 case "subnqn": Nqn.Write(data.Subnqn, "nqn.2026-11.io.spindle:none"); break;
                 case "unterminated subnqn": ((Span<byte>)data.Subnqn).Fill((byte)'a'); break;
-                case "hostnqn": ((Span<byte>)data.Hostnqn).Clear(); break;
                 case "unterminated hostnqn": ((Span<byte>)data.Hostnqn).Fill((byte)'a'); break;
                 case "cntlid": data.Cntlid = 1; break;
                 case "sqsize 0": command.Sqsize = 0; break;

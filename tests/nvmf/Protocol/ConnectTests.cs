@@ -66,6 +66,15 @@ public class ConnectTests(SharedTarget shared) : ProtocolTest(shared)
     }
 
     [Fact]
+    public async Task Host_without_a_name_is_let_in_only_where_any_host_is()
+    {
+        CompletionQueueEntry allowed = await TryConnectAsync(hostnqn: "");
+        Assert.True(allowed.Status.IsSuccess, $"status is {allowed.Status}");
+        CompletionQueueEntry refused = await TryConnectAsync(subnqn: Target.RestrictedSubnqn, hostnqn: "");
+        Assert.True(refused.Status.Is(FabricsStatusCode.ConnectInvalidHost), $"status is {refused.Status}");
+    }
+
+    [Fact]
     public async Task Queue_size_of_zero_is_an_invalid_parameter_in_the_command() =>
         AssertInvalidParameter(await TryConnectAsync(sqsize: 0), ConnectResponse.IpoSqsize, inData: false);
 

@@ -34,9 +34,11 @@ internal static class ConnectCommandHandler
             RefuseData(target, request, ConnectResponse.IpoSubnqn, $"there is no subsystem '{subNqn}'");
             return;
         }
-        if (!Nqn.TryRead(data.Hostnqn, out string hostNqn))
+        // A host without a name (SPDK's spdk_nvme_perf connects so unless told one) is let in where any host is; no list can name it.
+        string hostNqn = "";
+        if (((ReadOnlySpan<byte>)data.Hostnqn)[0] != 0 && !Nqn.TryRead(data.Hostnqn, out hostNqn))
         {
-            RefuseData(target, request, ConnectResponse.IpoHostnqn, "the host NQN is empty or not terminated");
+            RefuseData(target, request, ConnectResponse.IpoHostnqn, "the host NQN is not UTF-8 or not terminated");
             return;
         }
         SubsystemView view = subsystem.View;
