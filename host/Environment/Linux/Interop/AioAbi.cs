@@ -17,11 +17,17 @@ internal static unsafe partial class AioAbi
 
     internal static int Destroy(nuint context) => (int)syscall(Generic ? 1 : 207, (nint)context, 0, 0, 0, 0);
 
-    internal static int Submit(nuint context, int count, AioControlBlock** blocks) =>
-        (int)syscall(Generic ? 2 : 209, (nint)context, count, (nint)blocks, 0, 0);
+    internal static int Submit(nuint context, int count, AioControlBlock** blocks)
+    {
+        SystemCallCount.Add();
+        return (int)syscall(Generic ? 2 : 209, (nint)context, count, (nint)blocks, 0, 0);
+    }
 
-    internal static int GetEvents(nuint context, int minimum, int maximum, AioEvent* events, KernelTimespec* timeout) =>
-        (int)syscall(Generic ? 4 : 208, (nint)context, minimum, maximum, (nint)events, (nint)timeout);
+    internal static int GetEvents(nuint context, int minimum, int maximum, AioEvent* events, KernelTimespec* timeout)
+    {
+        SystemCallCount.Add();
+        return (int)syscall(Generic ? 4 : 208, (nint)context, minimum, maximum, (nint)events, (nint)timeout);
+    }
 }
 
 /// <summary>struct iocb (little-endian).</summary>

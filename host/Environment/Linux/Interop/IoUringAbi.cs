@@ -30,8 +30,11 @@ internal static unsafe partial class IoUringAbi
         (int)syscall(NR_setup, (nint)entries, (nint)parameters, 0, 0, 0, 0);
 
     /// <returns>Entries submitted, or -1 with errno.</returns>
-    internal static int Enter(int fd, uint toSubmit, uint minimumComplete, uint flags, void* argument, nuint argumentSize) =>
-        (int)syscall(NR_enter, fd, (nint)toSubmit, (nint)minimumComplete, (nint)flags, (nint)argument, (nint)argumentSize);
+    internal static int Enter(int fd, uint toSubmit, uint minimumComplete, uint flags, void* argument, nuint argumentSize)
+    {
+        SystemCallCount.Add();
+        return (int)syscall(NR_enter, fd, (nint)toSubmit, (nint)minimumComplete, (nint)flags, (nint)argument, (nint)argumentSize);
+    }
 
     internal static int Register(int fd, uint opcode, void* argument, uint count) =>
         (int)syscall(NR_register, fd, (nint)opcode, (nint)argument, (nint)count, 0, 0);

@@ -19,8 +19,14 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     private static partial int epoll_ctl(int epoll, int operation, int fd, byte* ev);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial int epoll_wait(int epoll, byte* events, int capacity, int timeoutMilliseconds);
+    [LibraryImport("libc", EntryPoint = "epoll_wait", SetLastError = true)]
+    private static partial int epoll_wait_uncounted(int epoll, byte* events, int capacity, int timeoutMilliseconds);
+
+    internal static int epoll_wait(int epoll, byte* events, int capacity, int timeoutMilliseconds)
+    {
+        SystemCallCount.Add();
+        return epoll_wait_uncounted(epoll, events, capacity, timeoutMilliseconds);
+    }
 
     /// <summary>Watches a descriptor, edge-triggered.</summary>
     /// <returns>0 or a positive error number.</returns>

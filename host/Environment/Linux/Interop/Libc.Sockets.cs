@@ -27,8 +27,14 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int connect(int fd, byte* address, uint length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial int accept4(int fd, byte* address, uint* length, int flags);
+    [LibraryImport("libc", EntryPoint = "accept4", SetLastError = true)]
+    private static partial int accept4_uncounted(int fd, byte* address, uint* length, int flags);
+
+    internal static int accept4(int fd, byte* address, uint* length, int flags)
+    {
+        SystemCallCount.Add();
+        return accept4_uncounted(fd, address, length, flags);
+    }
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int shutdown(int fd, int how);
@@ -45,17 +51,41 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int setsockopt(int fd, int level, int name, void* value, uint length);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint recv(int fd, void* buffer, nuint length, int flags);
+    [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
+    private static partial nint recv_uncounted(int fd, void* buffer, nuint length, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint send(int fd, void* buffer, nuint length, int flags);
+    internal static nint recv(int fd, void* buffer, nuint length, int flags)
+    {
+        SystemCallCount.Add();
+        return recv_uncounted(fd, buffer, length, flags);
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint recvmsg(int fd, MessageHeader* message, int flags);
+    [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
+    private static partial nint send_uncounted(int fd, void* buffer, nuint length, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint sendmsg(int fd, MessageHeader* message, int flags);
+    internal static nint send(int fd, void* buffer, nuint length, int flags)
+    {
+        SystemCallCount.Add();
+        return send_uncounted(fd, buffer, length, flags);
+    }
+
+    [LibraryImport("libc", EntryPoint = "recvmsg", SetLastError = true)]
+    private static partial nint recvmsg_uncounted(int fd, MessageHeader* message, int flags);
+
+    internal static nint recvmsg(int fd, MessageHeader* message, int flags)
+    {
+        SystemCallCount.Add();
+        return recvmsg_uncounted(fd, message, flags);
+    }
+
+    [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
+    private static partial nint sendmsg_uncounted(int fd, MessageHeader* message, int flags);
+
+    internal static nint sendmsg(int fd, MessageHeader* message, int flags)
+    {
+        SystemCallCount.Add();
+        return sendmsg_uncounted(fd, message, flags);
+    }
 
     internal static int SetOption(int fd, int level, int name, int value) => setsockopt(fd, level, name, &value, sizeof(int));
 }

@@ -43,29 +43,77 @@ internal static unsafe partial class Libc
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int eventfd(uint initial, int flags);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint read(int fd, void* buffer, nuint count);
+    [LibraryImport("libc", EntryPoint = "read", SetLastError = true)]
+    private static partial nint read_uncounted(int fd, void* buffer, nuint count);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint write(int fd, void* buffer, nuint count);
+    internal static nint read(int fd, void* buffer, nuint count)
+    {
+        SystemCallCount.Add();
+        return read_uncounted(fd, buffer, count);
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint pread(int fd, void* buffer, nuint count, long offset);
+    [LibraryImport("libc", EntryPoint = "pread", SetLastError = true)]
+    private static partial nint pread_uncounted(int fd, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint pwrite(int fd, void* buffer, nuint count, long offset);
+    internal static nint pread(int fd, void* buffer, nuint count, long offset)
+    {
+        SystemCallCount.Add();
+        return pread_uncounted(fd, buffer, count, offset);
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint preadv(int fd, IoVector* vector, int count, long offset);
+    [LibraryImport("libc", EntryPoint = "pwrite", SetLastError = true)]
+    private static partial nint pwrite_uncounted(int fd, void* buffer, nuint count, long offset);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial nint pwritev(int fd, IoVector* vector, int count, long offset);
+    internal static nint pwrite(int fd, void* buffer, nuint count, long offset)
+    {
+        SystemCallCount.Add();
+        return pwrite_uncounted(fd, buffer, count, offset);
+    }
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial int fdatasync(int fd);
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    private static partial nint write_uncounted(int fd, void* buffer, nuint count);
 
-    [LibraryImport("libc", SetLastError = true)]
-    internal static partial int fallocate(int fd, int mode, long offset, long length);
+    internal static nint write(int fd, void* buffer, nuint count)
+    {
+        SystemCallCount.Add();
+        return write_uncounted(fd, buffer, count);
+    }
+
+    [LibraryImport("libc", EntryPoint = "preadv", SetLastError = true)]
+    private static partial nint preadv_uncounted(int fd, IoVector* vector, int count, long offset);
+
+    internal static nint preadv(int fd, IoVector* vector, int count, long offset)
+    {
+        SystemCallCount.Add();
+        return preadv_uncounted(fd, vector, count, offset);
+    }
+
+    [LibraryImport("libc", EntryPoint = "pwritev", SetLastError = true)]
+    private static partial nint pwritev_uncounted(int fd, IoVector* vector, int count, long offset);
+
+    internal static nint pwritev(int fd, IoVector* vector, int count, long offset)
+    {
+        SystemCallCount.Add();
+        return pwritev_uncounted(fd, vector, count, offset);
+    }
+
+    [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
+    private static partial int fdatasync_uncounted(int fd);
+
+    internal static int fdatasync(int fd)
+    {
+        SystemCallCount.Add();
+        return fdatasync_uncounted(fd);
+    }
+
+    [LibraryImport("libc", EntryPoint = "fallocate", SetLastError = true)]
+    private static partial int fallocate_uncounted(int fd, int mode, long offset, long length);
+
+    internal static int fallocate(int fd, int mode, long offset, long length)
+    {
+        SystemCallCount.Add();
+        return fallocate_uncounted(fd, mode, offset, length);
+    }
 
     [LibraryImport("libc", SetLastError = true)]
     internal static partial int poll(PollFd* fds, nuint count, int timeoutMilliseconds);
