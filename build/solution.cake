@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 public sealed class SolutionBuild
 {
     const string Solution = "Spindle.slnx";
-    static readonly string[] SourceFolders = { "abstractions", "build", "host", "libs", "modules", "tests" };
+    static readonly string[] SourceFolders = { "abstractions", "build", "host", "libs", "modules", "samples", "templates", "testing", "tests" };
 
     readonly string root, artifacts, stampFile;
     readonly bool verbose;

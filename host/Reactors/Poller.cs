@@ -44,7 +44,7 @@ internal sealed class Poller : IPoller
     {
         if (!IsPaused) return;
         IsPaused = false;
-        if (PeriodTicks > 0) NextRun = Stopwatch.GetTimestamp() + PeriodTicks;
+        if (PeriodTicks > 0) NextRun = _thread.Timestamp() + PeriodTicks;
         _thread.OnPollersChanged();
     }
 

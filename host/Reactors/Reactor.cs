@@ -82,7 +82,7 @@ internal sealed class Reactor
             _stopped.TrySetResult();
             return;
         }
-        Now = Stopwatch.GetTimestamp();
+        Now = _system.Timestamp();
         _started.TrySetResult();
         try
         {
@@ -102,7 +102,7 @@ internal sealed class Reactor
     [DataPath, MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Loop()
     {
-        long now = Stopwatch.GetTimestamp();
+        long now = _system.Timestamp();
         long idleSince = now;
         while (!_stop)
         {
@@ -116,7 +116,7 @@ internal sealed class Reactor
                 turned = true;
                 if (!ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
                 bool threadBusy = thread.Poll(now);
-                long end = Stopwatch.GetTimestamp();
+                long end = _system.Timestamp();
                 Charge(thread, threadBusy, end - now);
                 busy |= threadBusy;
                 now = end;
@@ -126,7 +126,7 @@ internal sealed class Reactor
             if (_ring.Poll() > 0)
             {
                 busy = true;
-                long end = Stopwatch.GetTimestamp();
+                long end = _system.Timestamp();
                 // Completions ran on their storage threads; their time is charged to the last of them.
                 if (StorageThread.Current is StorageThreadCore last) Charge(last, true, end - now);
                 else BusyTicks += end - now;
@@ -134,7 +134,7 @@ internal sealed class Reactor
             }
             else if (!turned)
             {
-                long end = Stopwatch.GetTimestamp();
+                long end = _system.Timestamp();
                 IdleTicks += end - now;
                 foreach (var thread in threads) thread.IdleTicks += end - now;
                 now = end;
@@ -181,7 +181,7 @@ internal sealed class Reactor
             SleepCount++;
         }
         Volatile.Write(ref _asleep, 0);
-        long woke = Stopwatch.GetTimestamp();
+        long woke = _system.Timestamp();
         IdleTicks += woke - now;
         SleepTicks += woke - now;
         foreach (var thread in threads) thread.IdleTicks += woke - now;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spindle.Host.Environments;
@@ -10,7 +11,15 @@ namespace Spindle.Host.Reactors;
 /// <param name="Cores">The cores to use; null: the first available one.</param>
 /// <param name="Spin">Never sleep.</param>
 /// <param name="IdleSpin">How long a reactor stays awake with nothing to do; null for 50 µs.</param>
-public sealed record ReactorOptions(IReadOnlyList<int>? Cores = null, bool Spin = false, TimeSpan? IdleSpin = null);
+/// <param name="Clock">A time of its own for pollers and <see cref="IStorageThread.Now"/>, for tests; null: the machine's.</param>
+public sealed record ReactorOptions(IReadOnlyList<int>? Cores = null, bool Spin = false, TimeSpan? IdleSpin = null, IReactorClock? Clock = null);
+
+/// <summary>A clock that a test moves.</summary>
+public interface IReactorClock
+{
+    /// <summary>The time now, in <see cref="Stopwatch"/> ticks; never less than before. On any thread.</summary>
+    long Ticks { get; }
+}
 
 /// <summary>An exception that came out of a plugin's code on a storage thread.</summary>
 /// <param name="Thread">The storage thread's name.</param>
@@ -26,6 +35,7 @@ public sealed class ReactorSystem : IStorageThreads, IAsyncDisposable
     private readonly List<Reactor> _reactors = [];
     private readonly Dictionary<ulong, StorageThreadCore> _threads = [];
     private readonly ILogger _log;
+    private readonly IReactorClock? _clock;
     private ulong _nextId;
     private StorageThreadCore? _appThread;
 
@@ -40,6 +50,10 @@ public sealed class ReactorSystem : IStorageThreads, IAsyncDisposable
 
     internal long SpinTicks { get; }
 
+    /// <summary>The reactors' time, in Stopwatch ticks.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal long Timestamp() => _clock is null ? Stopwatch.GetTimestamp() : _clock.Ticks;
+
     /// <summary>I/O devices by registration.</summary>
     internal IoDeviceTable Devices { get; } = new();
 
@@ -51,7 +65,9 @@ public sealed class ReactorSystem : IStorageThreads, IAsyncDisposable
         Environment = environment;
         Cores = cores;
         Spin = options.Spin;
-        SpinTicks = options.Spin ? long.MaxValue : (long)((options.IdleSpin ?? TimeSpan.FromMicroseconds(50)).TotalSeconds * Stopwatch.Frequency);
+        _clock = options.Clock;
+        // A clock that stands would never let the idle time pass: then a reactor sleeps as soon as it is idle.
+        SpinTicks = options.Spin ? long.MaxValue : options.Clock is not null ? -1 : (long)((options.IdleSpin ?? TimeSpan.FromMicroseconds(50)).TotalSeconds * Stopwatch.Frequency);
         _log = log;
     }
 

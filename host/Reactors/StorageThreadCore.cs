@@ -43,6 +43,8 @@ internal sealed class StorageThreadCore : IStorageThread
     internal IReadOnlyList<Poller> ActivePollers => _active.All;
     internal IReadOnlyList<Poller> TimedPollers => _timed.All;
 
+    internal long Timestamp() => _system.Timestamp();
+
     public ulong Id { get; }
     public string Name { get; }
     public int Core => Reactor.Core;
@@ -68,7 +70,7 @@ internal sealed class StorageThreadCore : IStorageThread
         var poller = new Poller(this, name, function, state, period, wake) { Id = ++_nextPollerId };
         if (poller.PeriodTicks > 0)
         {
-            poller.NextRun = Stopwatch.GetTimestamp() + poller.PeriodTicks;
+            poller.NextRun = Timestamp() + poller.PeriodTicks;
             _timed.Add(poller);
         }
         else

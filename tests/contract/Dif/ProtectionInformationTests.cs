@@ -29,8 +29,8 @@ public sealed unsafe class ProtectionInformationTests
         var information = new ProtectionInformation(4096, metadataSize, interleaved, head, type, ProtectionInformation.DefaultFlags(type), format);
         int stride = 4096 + (interleaved ? (int)metadataSize : 0), size = format == DifFormat.Guard16 ? 8 : 16;
         var random = new Random(1);
-        using var whole = new NativeBuffer(stride * count);
-        using var metadata = new NativeBuffer((int)metadataSize * count);
+        using var whole = new TestBuffer(stride * count);
+        using var metadata = new TestBuffer((int)metadataSize * count);
         random.NextBytes(whole.Vectors[0].Span);
         random.NextBytes(metadata.Vectors[0].Span);
         byte* data = whole.Vectors[0].Pointer, md = interleaved ? null : metadata.Vectors[0].Pointer;
@@ -38,7 +38,7 @@ public sealed unsafe class ProtectionInformationTests
         Assert.Equal(DifResult.Ok, information.Verify(data, md, count, first));
 
         // The same in pieces, cut anywhere.
-        using var pieces = new NativeBuffer(NativeBuffer.OddSplit(random, stride * count, 9), 3);
+        using var pieces = new TestBuffer(TestBuffer.OddSplit(random, stride * count, 9), 3);
         pieces.Set(whole.ToArray());
         Assert.Equal(DifResult.Ok, information.Verify(pieces.Vectors, md, count, first));
         byte[] md1 = metadata.ToArray();
@@ -79,7 +79,7 @@ public sealed unsafe class ProtectionInformationTests
     [Fact]
     public void The_layouts_are_those_of_the_specification()
     {
-        using var block = new NativeBuffer(4096 + 16);
+        using var block = new TestBuffer(4096 + 16);
         byte* data = block.Vectors[0].Pointer;
         block.Fill(0);
         new ProtectionInformation(4096, 8, true, false, DifType.Type1, ProtectionInformation.DefaultFlags(DifType.Type1), DifFormat.Guard16).Generate(data, null, 1, 0x123456789A);

@@ -40,7 +40,7 @@ public sealed class EmulationAndSplittingTests(ContractHost host) : TestBdevTest
         {
             ulong blocks = (ulong)random.Next(1, 64), offset = (ulong)random.Next(0, 512 - (int)blocks);
             int bytes = (int)(blocks * blockSize), at = (int)(offset * blockSize);
-            using var buffer = new NativeBuffer(NativeBuffer.OddSplit(random, bytes, random.Next(1, 12)), random.Next(2) * random.Next(64));
+            using var buffer = new TestBuffer(TestBuffer.OddSplit(random, bytes, random.Next(1, 12)), random.Next(2) * random.Next(64));
             if (random.Next(2) == 0)
             {
                 byte[] data = RandomBytes(random, (ulong)bytes);
@@ -81,7 +81,7 @@ public sealed class EmulationAndSplittingTests(ContractHost host) : TestBdevTest
             io.Channel.Thread.Send(_ => io.Complete(generation, result), null);
         };
         var client = await OpenAsync(bdev.Name);
-        using var buffer = new NativeBuffer(512 * 128);
+        using var buffer = new TestBuffer(512 * 128);
         var outcome = await client.ReadAsync(buffer, 0, 128);
         Assert.Equal(BdevIoStatus.NvmeError, outcome.Status);
         Assert.Equal((2, 0x81), (outcome.Result.NvmeStatusCodeType, outcome.Result.NvmeStatusCode));
@@ -102,7 +102,7 @@ public sealed class EmulationAndSplittingTests(ContractHost host) : TestBdevTest
         for (int worker = 0; worker < 4; worker++) clients.Add(await OpenAsync(bdev.Name, worker: worker));
         await Task.WhenAll(Enumerable.Range(0, 400).Select(async i =>
         {
-            using var buffer = new NativeBuffer(10 * 4096, 1);
+            using var buffer = new TestBuffer(10 * 4096, 1);
             buffer.Fill((byte)i);
             ulong offset = (ulong)i * 10;
             Assert.True((await clients[i % 4].WriteAsync(buffer, offset, 10)).IsSuccess);

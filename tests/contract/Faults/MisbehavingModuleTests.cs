@@ -108,7 +108,7 @@ public sealed class MisbehavingModuleTests : TestBdevTest
             self.CarryOut(io);
         };
         var client = await OpenAsync(bdev.Name);
-        using var buffer = new NativeBuffer(512);
+        using var buffer = new TestBuffer(512);
         for (int i = 0; i < 10; i++)
         {
             Assert.True((await client.ReadAsync(buffer, 0, 1)).IsSuccess);
@@ -154,7 +154,7 @@ public sealed class MisbehavingModuleTests : TestBdevTest
         };
         await Host.OnAppAsync(() => registry.Register(bdev));
         var client = await OpenAsync(name, closeWhenRemoved: true);
-        using var buffer = new NativeBuffer(512 * 8);
+        using var buffer = new TestBuffer(512 * 8);
         var ios = Enumerable.Range(0, 8).Select(i => client.SubmitAsync((c, done, state) => c.Read([buffer.Vectors[0].Slice((uint)i * 512, 512)], (ulong)i, 1, done, state))).ToList();
         await Eventually.IsTrueAsync(() => { lock (stuck) return stuck.Count == 8; }, "the I/Os to be stuck");
         await Host.OnAppAsync(() => Host.Bdevs.RemoveAllOfAsync(module, TimeSpan.FromMilliseconds(100))).WaitAsync(TimeSpan.FromSeconds(20), Cancel);

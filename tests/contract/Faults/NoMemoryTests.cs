@@ -88,7 +88,7 @@ public sealed class NoMemoryTests(ContractHost host) : TestBdevTest(host)
         var bdev = await RegisterAsync();
         bdev.OnSubmit = (_, io) => Refuse(io);
         var client = await OpenAsync(bdev.Name);
-        using var buffer = new NativeBuffer(512);
+        using var buffer = new TestBuffer(512);
         object? target = null;
         var aborted = client.SubmitAsync((c, done, state) =>
         {

@@ -19,7 +19,7 @@ public sealed class DeepChainTests(ContractHost host) : BdevTest(host)
         foreach (string below in subject.Below) Track(below);
         Track(subject.Name);
         var client = await OpenAsync(subject.Name);
-        using var buffer = new NativeBuffer(512);
+        using var buffer = new TestBuffer(512);
         var chain = new Chain(client, buffer.Vectors[0], ios: layers == 64 ? 20_000 : 100_000);
         await client.OnThreadAsync(chain.Submit);
         await chain.Done.Task.WaitAsync(TimeSpan.FromSeconds(60), Cancel);

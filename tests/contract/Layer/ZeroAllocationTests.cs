@@ -25,7 +25,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
         var loads = new List<Load>();
         using var warm = new CountdownEvent(4);
         var clients = new List<BdevClient>();
-        using var buffer = new NativeBuffer(4096);
+        using var buffer = new TestBuffer(4096);
         for (int worker = 0; worker < 4; worker++)
         {
             var client = await OpenAsync(subject.Name, worker: worker);

@@ -30,49 +30,12 @@ public sealed class ModelTests(ContractHost host) : BdevTest(host)
 
     private async Task AgreeAsync(int seed)
     {
-        var steps = ModelStep.Sequence(new Random(seed), Blocks, Steps, workers: 4);
-        if (await RunAsync(seed, steps) is not { } failure) return;
-        var shortest = await ShrinkAsync(seed, steps);
-        Assert.Fail($"seed {seed} ({Describe(seed)}): {failure}\nstill fails with {shortest.Count} steps:\n  {string.Join("\n  ", shortest)}");
+        TestContext.Current.SendDiagnosticMessage($"seed {seed}: bottom {seed % 7}, {seed / 7 % 4} passthrus");
+        var suite = new BdevConformance(Host, () => StackAsync(seed)) { Seed = seed, Sequences = 1, SequenceSteps = Steps };
+        Assert.Null(await suite.RunAsync("model.random-io"));
     }
 
-    /// <summary>Leaves out halves, quarters … single steps, as long as it still fails.</summary>
-    private async Task<List<ModelStep>> ShrinkAsync(int seed, List<ModelStep> steps)
-    {
-        int tries = 0;
-        for (int piece = steps.Count / 2; piece > 0; piece /= 2)
-        {
-            for (int at = 0; at + piece <= steps.Count && tries < 200;)
-            {
-                var fewer = steps[..at].Concat(steps[(at + piece)..]).ToList();
-                tries++;
-                if (fewer.Count > 0 && await RunAsync(seed, fewer) is not null) steps = fewer;
-                else at += piece;
-            }
-        }
-        return steps;
-    }
-
-    private async Task<string?> RunAsync(int seed, List<ModelStep> steps)
-    {
-        var subject = await StackAsync(seed);
-        var clients = new List<BdevClient>();
-        for (int worker = 0; worker < 4; worker++) clients.Add(await BdevClient.OpenAsync(Host, subject.Name, worker: worker));
-        try
-        {
-            return await new ModelRun(subject, clients).RunAsync(steps);
-        }
-        finally
-        {
-            foreach (var client in clients) await client.DisposeAsync();
-            await Host.UnregisterAsync(subject.Name);
-            foreach (string below in subject.Below.Reverse()) await Host.UnregisterAsync(below);
-        }
-    }
-
-    private static string Describe(int seed) => $"bottom {seed % 7}, {seed / 7 % 4} passthrus";
-
-    private async Task<Subject> StackAsync(int seed)
+    private async Task<BdevSubject> StackAsync(int seed)
     {
         var bottom = await ((seed % 7) switch
         {

@@ -8,39 +8,39 @@ namespace Spindle.ContractTests.Suite;
 /// <summary>Malloc with the smallest blocks.</summary>
 public sealed class Malloc_of_512_byte_blocks(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() => Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 });
+    protected override Task<BdevSubject> CreateAsync() => Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 });
 }
 
 /// <summary>Malloc with pages, split at a boundary.</summary>
 public sealed class Malloc_of_4096_byte_blocks_with_a_boundary(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() => Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096, OptimalIoBoundary = 8 });
+    protected override Task<BdevSubject> CreateAsync() => Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096, OptimalIoBoundary = 8 });
 }
 
 /// <summary>Malloc whose blocks are no power of two.</summary>
 public sealed class Malloc_with_interleaved_metadata(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() =>
+    protected override Task<BdevSubject> CreateAsync() =>
         Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512, MdSize = 8, MdInterleave = true });
 }
 
 /// <summary>Malloc that makes protection information for those who bring none.</summary>
 public sealed class Malloc_with_separate_protection_information(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() =>
+    protected override Task<BdevSubject> CreateAsync() =>
         Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096, MdSize = 16, DifType = 1 });
 }
 
 /// <summary>Null.</summary>
 public sealed class Null(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() => Subjects.NullAsync(Host, new NullCreateParameters { NumBlocks = Blocks, BlockSize = 512 });
+    protected override Task<BdevSubject> CreateAsync() => Subjects.NullAsync(Host, new NullCreateParameters { NumBlocks = Blocks, BlockSize = 512 });
 }
 
 /// <summary>Aio on a file in memory, deallocating.</summary>
 public sealed class Aio_on_tmpfs_with_fallocate(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync()
+    protected override Task<BdevSubject> CreateAsync()
     {
         Assert.SkipUnless(Directory.Exists("/dev/shm"), "there is no /dev/shm");
         return Subjects.AioAsync(Host, new AioCreateParameters { Filename = NewFile("/dev/shm", (long)Blocks * 512), BlockSize = 512, Fallocate = true });
@@ -50,34 +50,34 @@ public sealed class Aio_on_tmpfs_with_fallocate(ContractHost host) : BdevContrac
 /// <summary>Aio on a file on disk, with direct I/O where the filesystem allows.</summary>
 public sealed class Aio_on_disk(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() =>
+    protected override Task<BdevSubject> CreateAsync() =>
         Subjects.AioAsync(Host, new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096 });
 }
 
 /// <summary>Aio on a file on disk, deallocating.</summary>
 public sealed class Aio_on_disk_with_fallocate(ContractHost host) : BdevContract(host)
 {
-    protected override Task<Subject> CreateAsync() => Subjects.AioAsync(Host,
+    protected override Task<BdevSubject> CreateAsync() => Subjects.AioAsync(Host,
         new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true });
 }
 
 /// <summary>Passthru on malloc.</summary>
 public sealed class Passthru_on_malloc(ContractHost host) : BdevContract(host)
 {
-    protected override async Task<Subject> CreateAsync() =>
+    protected override async Task<BdevSubject> CreateAsync() =>
         await Subjects.PassthruAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 }));
 }
 
 /// <summary>Three passthrus on null.</summary>
 public sealed class Three_passthrus_on_null(ContractHost host) : BdevContract(host)
 {
-    protected override async Task<Subject> CreateAsync() =>
+    protected override async Task<BdevSubject> CreateAsync() =>
         await Subjects.PassthruAsync(Host, await Subjects.NullAsync(Host, new NullCreateParameters { NumBlocks = Blocks, BlockSize = 4096 }), layers: 3);
 }
 
 /// <summary>Passthru on aio.</summary>
 public sealed class Passthru_on_aio(ContractHost host) : BdevContract(host)
 {
-    protected override async Task<Subject> CreateAsync() => await Subjects.PassthruAsync(Host, await Subjects.AioAsync(Host,
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.PassthruAsync(Host, await Subjects.AioAsync(Host,
         new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true }));
 }

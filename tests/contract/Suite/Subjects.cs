@@ -2,7 +2,6 @@ using Spindle.Bdev.Aio;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
-using Spindle.Bdevs;
 using Spindle.ContractTests.Harness;
 
 namespace Spindle.ContractTests.Suite;
@@ -10,24 +9,23 @@ namespace Spindle.ContractTests.Suite;
 /// <summary>Makes bdevs by their modules' RPC methods.</summary>
 public static class Subjects
 {
-    public static async Task<Subject> MallocAsync(ContractHost host, MallocCreateParameters parameters)
+    public static async Task<BdevSubject> MallocAsync(ContractHost host, MallocCreateParameters parameters)
     {
         parameters.Name ??= ContractHost.NewName("malloc");
         string name = parameters.Name;
         await host.OnAppAsync(() => host.Modules.Malloc.CreateAsync(parameters, CancellationToken.None));
-        return new Subject(name) { DeleteAsync = () => host.OnAppAsync(() => host.Modules.Malloc.DeleteAsync(new MallocDeleteParameters { Name = name })) };
+        return new BdevSubject(name) { DeleteAsync = () => host.OnAppAsync(() => host.Modules.Malloc.DeleteAsync(new MallocDeleteParameters { Name = name })) };
     }
 
-    public static async Task<Subject> NullAsync(ContractHost host, NullCreateParameters parameters)
+    public static async Task<BdevSubject> NullAsync(ContractHost host, NullCreateParameters parameters)
     {
         if (parameters.Name.Length == 0) parameters.Name = ContractHost.NewName("null");
         string name = parameters.Name;
         await host.OnAppAsync(() => host.Modules.Null.Create(parameters));
         ulong mebibytes = parameters.NumBlocks * parameters.BlockSize >> 20;
-        return new Subject(name)
+        return new BdevSubject(name)
         {
             KeepsData = false,
-            Unsupported = new HashSet<BdevIoType> { BdevIoType.Unmap, BdevIoType.Flush },
             GrowAsync = blocks => host.OnAppAsync(() => host.Modules.Null.Resize(new NullResizeParameters
             {
                 Name = name, NewSize = mebibytes += blocks * parameters.BlockSize >> 20,
@@ -36,26 +34,30 @@ public static class Subjects
         };
     }
 
-    public static async Task<Subject> AioAsync(ContractHost host, AioCreateParameters parameters)
+    public static async Task<BdevSubject> AioAsync(ContractHost host, AioCreateParameters parameters)
     {
         if (parameters.Name.Length == 0) parameters.Name = ContractHost.NewName("aio");
         string name = parameters.Name;
         await host.OnAppAsync(() => host.Modules.Aio.CreateAsync(parameters));
         var bdev = host.Registry.Find(name)!;
-        return new Subject(name)
+        return new BdevSubject(name)
         {
-            Unsupported = bdev.Supports(BdevIoType.Unmap) ? new HashSet<BdevIoType>() : new HashSet<BdevIoType> { BdevIoType.Unmap },
             GrowAsync = async blocks =>
             {
                 using (var file = new FileStream(parameters.Filename, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(file.Length + (long)(blocks * bdev.BlockSize));
                 await host.OnAppAsync(() => host.Modules.Aio.Rescan(new AioNameParameters { Name = name }));
+            },
+            RestartAsync = async () =>
+            {
+                await host.OnAppAsync(() => host.Modules.Aio.DeleteAsync(new AioNameParameters { Name = name }));
+                await host.OnAppAsync(() => host.Modules.Aio.CreateAsync(parameters));
             },
             DeleteAsync = () => host.OnAppAsync(() => host.Modules.Aio.DeleteAsync(new AioNameParameters { Name = name })),
         };
     }
 
     /// <summary>Puts passthrus on a bdev.</summary>
-    public static async Task<Subject> PassthruAsync(ContractHost host, Subject lower, int layers = 1)
+    public static async Task<BdevSubject> PassthruAsync(ContractHost host, BdevSubject lower, int layers = 1)
     {
         for (int i = 0; i < layers; i++)
         {
@@ -65,6 +67,7 @@ public static class Subjects
             {
                 Name = name,
                 Below = [.. lower.Below, baseName],
+                RestartAsync = null,
                 DeleteAsync = () => host.OnAppAsync(() => host.Modules.Passthru.DeleteAsync(new PassthruDeleteParameters { Name = name })),
             };
         }

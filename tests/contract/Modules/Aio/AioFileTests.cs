@@ -8,7 +8,7 @@ namespace Spindle.ContractTests.Modules.Aio;
 /// <summary>What is particular to files: their contents, sizes, rights.</summary>
 public sealed class AioFileTests(ContractHost host) : BdevTest(host)
 {
-    private Task<Subject> CreateAsync(AioCreateParameters parameters) => Subjects.AioAsync(Host, parameters);
+    private Task<BdevSubject> CreateAsync(AioCreateParameters parameters) => Subjects.AioAsync(Host, parameters);
 
     private async Task AssertRefusedAsync(AioCreateParameters parameters, int errno, string words)
     {
@@ -34,7 +34,7 @@ public sealed class AioFileTests(ContractHost host) : BdevTest(host)
     {
         string path = NewFile(AppContext.BaseDirectory, 64 * 4096);
         var client = await OpenAsync(Track((await CreateAsync(new() { Filename = path, BlockSize = 4096, Readonly = true, Fallocate = true })).Name));
-        using var buffer = new NativeBuffer(4096);
+        using var buffer = new TestBuffer(4096);
         Assert.True((await client.ReadAsync(buffer, 0, 1)).IsSuccess);
         Assert.Equal(-Errno.ENOTSUP, (await client.WriteAsync(buffer, 0, 1)).Error);
         Assert.Equal(-Errno.ENOTSUP, (await client.UnmapAsync(0, 1)).Error);
@@ -47,7 +47,7 @@ public sealed class AioFileTests(ContractHost host) : BdevTest(host)
         string path = NewFile(AppContext.BaseDirectory, 64 * 4096);
         var client = await OpenAsync(Track((await CreateAsync(new() { Filename = path, BlockSize = 4096 })).Name));
         using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite)) file.SetLength(32 * 4096);
-        using var buffer = new NativeBuffer(8 * 4096);
+        using var buffer = new TestBuffer(8 * 4096);
         Assert.True((await client.ReadAsync(buffer, 24, 8)).IsSuccess);
         Assert.Equal(Errno.EIO, (await client.ReadAsync(buffer, 28, 8)).Result.ErrorNumber);
         Assert.Equal(Errno.EIO, (await client.ReadAsync(buffer, 40, 8)).Result.ErrorNumber);

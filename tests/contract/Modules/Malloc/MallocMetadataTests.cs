@@ -20,25 +20,25 @@ public sealed class MallocMetadataTests(ContractHost host) : BdevTest(host)
         return await OpenAsync(Track(subject.Name));
     }
 
-    private static Task<Outcome> ReadAsync(BdevClient client, NativeBuffer data, NativeBuffer metadata, ulong offset, ulong blocks) =>
+    private static Task<Outcome> ReadAsync(BdevClient client, TestBuffer data, TestBuffer metadata, ulong offset, ulong blocks) =>
         client.SubmitAsync((c, done, state) => c.Read(data.Vectors, offset, blocks, done, state, metadata.Vectors[0].Address));
 
-    private static Task<Outcome> WriteAsync(BdevClient client, NativeBuffer data, NativeBuffer metadata, ulong offset, ulong blocks) =>
+    private static Task<Outcome> WriteAsync(BdevClient client, TestBuffer data, TestBuffer metadata, ulong offset, ulong blocks) =>
         client.SubmitAsync((c, done, state) => c.Write(data.Vectors, offset, blocks, done, state, metadata.Vectors[0].Address));
 
     [Fact]
     public async Task Separate_metadata_is_kept_with_its_block()
     {
         var client = await StartAsync(new() { MdSize = 16 });
-        using var data = new NativeBuffer((int)Block * 8);
-        using var metadata = new NativeBuffer(16 * 8);
+        using var data = new TestBuffer((int)Block * 8);
+        using var metadata = new TestBuffer(16 * 8);
         byte[] kept = RandomBytes(new Random(1), 16 * 8);
         metadata.Set(kept);
         Assert.True((await WriteAsync(client, data, metadata, 10, 8)).IsSuccess);
         metadata.Fill(0);
         Assert.True((await ReadAsync(client, data, metadata, 10, 8)).IsSuccess);
         Assert.Equal(kept, metadata.ToArray());
-        Assert.True((await ReadAsync(client, new NativeBuffer((int)Block), metadata, 13, 1)).IsSuccess);
+        Assert.True((await ReadAsync(client, new TestBuffer((int)Block), metadata, 13, 1)).IsSuccess);
         Assert.Equal(kept[48..64], metadata.ToArray()[..16]);
         Assert.True((await client.WriteZeroesAsync(10, 4)).IsSuccess);
         Assert.True((await ReadAsync(client, data, metadata, 10, 8)).IsSuccess);
@@ -57,9 +57,9 @@ public sealed class MallocMetadataTests(ContractHost host) : BdevTest(host)
             var information = new ProtectionInformation(Block, 8, interleaved, false, (DifType)type, ProtectionInformation.DefaultFlags((DifType)type), DifFormat.Guard16);
             const int count = 4;
             int stride = (int)Block + (interleaved ? 8 : 0);
-            using var data = new NativeBuffer(stride * count);
-            using var metadata = new NativeBuffer(8 * count);
-            using var read = new NativeBuffer(stride * count);
+            using var data = new TestBuffer(stride * count);
+            using var metadata = new TestBuffer(8 * count);
+            using var read = new TestBuffer(stride * count);
 
             Task<Outcome> Write() => interleaved ? client.WriteAsync(data, 20, count) : WriteAsync(client, data, metadata, 20, count);
             Task<Outcome> Read() => interleaved ? client.ReadAsync(read, 20, count) : ReadAsync(client, read, metadata, 20, count);

@@ -15,7 +15,7 @@ public sealed class PassthruLifecycleTests(ContractHost host) : BdevTest(host)
 
     private Task DeleteAsync(string name) => Host.OnAppAsync(() => Host.Modules.Passthru.DeleteAsync(new PassthruDeleteParameters { Name = name }));
 
-    private Task<Subject> MallocAsync(string name, Guid? uuid = null) =>
+    private Task<BdevSubject> MallocAsync(string name, Guid? uuid = null) =>
         Subjects.MallocAsync(Host, new() { Name = Track(name), NumBlocks = 64, BlockSize = 512, Uuid = uuid });
 
     [Fact]
@@ -38,7 +38,7 @@ public sealed class PassthruLifecycleTests(ContractHost host) : BdevTest(host)
         var malloc = await MallocAsync(lower);
         await CreateAsync(lower, name);
         var client = await OpenAsync(name, closeWhenRemoved: true);
-        await malloc.DeleteAsync().WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        await malloc.DeleteAsync!().WaitAsync(TimeSpan.FromSeconds(20), Cancel);
         Assert.Null(Host.Registry.Find(lower));
         await Eventually.IsTrueAsync(() => Host.Registry.Find(name) is null, "the passthru to go");
         Assert.Contains(BdevEventType.Remove, client.Events);
@@ -46,7 +46,7 @@ public sealed class PassthruLifecycleTests(ContractHost host) : BdevTest(host)
         await Eventually.IsTrueAsync(() => Host.Registry.Find(name) is not null, "the passthru to come back");
         await DeleteAsync(name);
         Assert.Null(Host.Registry.Find(name));
-        await malloc.DeleteAsync();
+        await malloc.DeleteAsync!();
         await MallocAsync(lower);
         await Host.OnAppAsync(() => Host.Registry.WaitForExamineAsync());
         Assert.Null(Host.Registry.Find(name));

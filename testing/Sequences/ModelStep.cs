@@ -1,7 +1,7 @@
-namespace Spindle.ContractTests.Model;
+namespace Spindle.Testing;
 
 /// <summary>What a step does.</summary>
-public enum ModelStepKind
+internal enum ModelStepKind
 {
     Read,
     Write,
@@ -24,7 +24,7 @@ public enum ModelStepKind
 /// <param name="Seed">Of its data and its vectors.</param>
 /// <param name="Worker">Which thread submits it.</param>
 /// <param name="Waits">Whether everything before has to end first; else only what overlaps.</param>
-public sealed record ModelStep(ModelStepKind Kind, ulong Offset, ulong Blocks, ulong Source, int Seed, int Worker, bool Waits)
+internal sealed record ModelStep(ModelStepKind Kind, ulong Offset, ulong Blocks, ulong Source, int Seed, int Worker, bool Waits)
 {
     /// <summary>Whether two steps at once would leave open what either sees.</summary>
     public bool Touches(ModelStep other) => Kind == ModelStepKind.Reset || other.Kind == ModelStepKind.Reset ||

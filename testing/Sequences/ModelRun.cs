@@ -1,14 +1,14 @@
 using Spindle.Bdevs;
-using Spindle.ContractTests.Harness;
-using Spindle.ContractTests.Suite;
 
-namespace Spindle.ContractTests.Model;
+namespace Spindle.Testing;
 
 /// <summary>Carries out a sequence on a bdev and on a plain byte array, and tells the first difference.</summary>
-public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
+internal sealed class ModelRun(IReadOnlyList<BdevClient> clients, byte[] model)
 {
     private readonly uint _blockSize = clients[0].Bdev.BlockSize;
-    private readonly byte[] _model = new byte[clients[0].Bdev.BlockCount * clients[0].Bdev.BlockSize];
+    private readonly bool _unmaps = clients[0].Bdev.Supports(BdevIoType.Unmap);
+    private readonly bool _flushes = clients[0].Bdev.Supports(BdevIoType.Flush);
+    private readonly byte[] _model = model;
 
     /// <returns>Null, or what differed at which step.</returns>
     public async Task<string?> RunAsync(IReadOnlyList<ModelStep> steps)
@@ -24,13 +24,13 @@ public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
             underWay.Add((step, StepAsync(i, step)));
         }
         if (await EndAsync(underWay) is { } last) return last;
-        byte[] all = await clients[0].ReadBytesAsync(0, clients[0].Bdev.BlockCount);
-        return all.AsSpan().SequenceEqual(_model) ? null : $"at the end: differs at byte {all.AsSpan().CommonPrefixLength(_model)}";
+        byte[] all = await clients[0].ReadBytesAsync(0, (ulong)_model.Length / _blockSize);
+        return all.AsSpan().SequenceEqual(_model) ? null : $"at the end: differs at byte {all.AsSpan().CommonPrefixLength(_model)}, which is in block {all.AsSpan().CommonPrefixLength(_model) / _blockSize}";
     }
 
     private static async Task<string?> EndAsync(List<(ModelStep, Task<string?> Task)> underWay)
     {
-        string?[] results = await Task.WhenAll(underWay.Select(u => u.Task)).WaitAsync(TimeSpan.FromSeconds(30));
+        string?[] results = await Task.WhenAll(underWay.Select(u => u.Task));
         underWay.Clear();
         return Array.Find(results, r => r is not null);
     }
@@ -53,7 +53,7 @@ public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
                 fresh.CopyTo(Part(step.Offset, step.Blocks));
                 break;
             case ModelStepKind.WriteZeroes:
-            case ModelStepKind.Unmap when !subject.Unsupported.Contains(BdevIoType.Unmap):
+            case ModelStepKind.Unmap when _unmaps:
                 Part(step.Offset, step.Blocks).Clear();
                 break;
             case ModelStepKind.Copy:
@@ -65,7 +65,7 @@ public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
 
     private async Task<string?> CarryOutAsync(int index, ModelStep step, BdevClient client, Random random, byte[] old, byte[] fresh, byte[] other)
     {
-        NativeBuffer Buffer() => new(NativeBuffer.OddSplit(random, old.Length, random.Next(1, 8)), random.Next(3) == 0 ? random.Next(1, 64) : 0);
+        TestBuffer Buffer() => new(TestBuffer.OddSplit(random, old.Length, random.Next(1, 8)), random.Next(3) == 0 ? random.Next(1, 64) : 0);
         using var first = Buffer();
         using var second = Buffer();
         Outcome outcome;
@@ -87,7 +87,7 @@ public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
                 break;
             case ModelStepKind.Unmap:
                 outcome = await client.UnmapAsync(step.Offset, step.Blocks);
-                if (subject.Unsupported.Contains(BdevIoType.Unmap)) return outcome.Error == -Errno.ENOTSUP ? null : $"step {index}, {step}: {outcome}";
+                if (!_unmaps) return outcome.Error == -Errno.ENOTSUP ? null : $"step {index}, {step}: {outcome}";
                 break;
             case ModelStepKind.Compare or ModelStepKind.CompareWrong:
                 bool wrong = step.Kind == ModelStepKind.CompareWrong;
@@ -107,6 +107,7 @@ public sealed class ModelRun(Subject subject, IReadOnlyList<BdevClient> clients)
                 break;
             case ModelStepKind.Flush:
                 outcome = await client.FlushAsync(step.Offset, step.Blocks);
+                if (!_flushes) return outcome.Error == -Errno.ENOTSUP ? null : $"step {index}, {step}: {outcome}, expected to be refused";
                 break;
             default:
                 outcome = await client.ResetAsync();

@@ -2,43 +2,36 @@ using Spindle.Bdevs;
 using Spindle.Memory;
 using Spindle.Threading;
 
-namespace Spindle.ContractTests.Harness;
-
-/// <summary>How a submission ended: refused with an error, or completed with a result.</summary>
-/// <param name="Error">What the submitting method returned: 0 or a negated error number.</param>
-/// <param name="Result">Meaningful when <paramref name="Error"/> is 0.</param>
-public readonly record struct Outcome(int Error, BdevIoResult Result)
-{
-    public bool IsSuccess => Error == 0 && Result.IsSuccess;
-    public BdevIoStatus Status => Error == 0 ? Result.Status : BdevIoStatus.Pending;
-
-    public override string ToString() => Error != 0 ? $"refused: {Errno.Message(Error)} ({Error})" : $"{Result.Status} (errno {Result.ErrorNumber})";
-}
+namespace Spindle.Testing;
 
 /// <summary>Opens a bdev on one storage thread, and lets a test submit from anywhere. It checks of each I/O that the callback comes exactly once, on
 /// that thread, and never inside the submission.</summary>
 public sealed class BdevClient : IAsyncDisposable
 {
-    private readonly ContractHost _host;
+    private readonly TestHost _host;
     private IBdevDescriptor? _descriptor;
     private IBdevChannel? _channel;
     private int _outstanding;
     private TaskCompletionSource? _drained;
     private bool _closeWhenRemoved;
 
-    private BdevClient(ContractHost host, IStorageThread thread)
+    private BdevClient(TestHost host, IStorageThread thread)
     {
         _host = host;
         Thread = thread;
     }
 
+    /// <summary>The storage thread it does everything on.</summary>
     public IStorageThread Thread { get; }
+    /// <summary>The open bdev.</summary>
     public IBdevDescriptor Descriptor => _descriptor!;
 
     /// <summary>On the client's thread only.</summary>
     public IBdevChannel Channel => _channel!;
 
-    public Bdevs.Bdev Bdev { get; private set; } = null!;
+    /// <summary>The bdev.</summary>
+    public Bdev Bdev { get; private set; } = null!;
+    /// <summary>What the descriptor was told, in order.</summary>
     public List<BdevEventType> Events { get; } = [];
 
     /// <summary>Completes when the channel was put and the descriptor closed.</summary>
@@ -52,7 +45,7 @@ public sealed class BdevClient : IAsyncDisposable
     /// <param name="write">Open for writing.</param>
     /// <param name="worker">Which of the host's workers.</param>
     /// <param name="closeWhenRemoved">Do what an opener has to do on removal: drain, put, close.</param>
-    public static async Task<BdevClient> OpenAsync(ContractHost host, string name, bool write = true, int worker = 0, bool closeWhenRemoved = false)
+    public static async Task<BdevClient> OpenAsync(TestHost host, string name, bool write = true, int worker = 0, bool closeWhenRemoved = false)
     {
         var client = new BdevClient(host, host.Workers[worker % host.Workers.Count]) { _closeWhenRemoved = closeWhenRemoved };
         await client.OnThreadAsync(() =>
@@ -72,7 +65,7 @@ public sealed class BdevClient : IAsyncDisposable
         return client;
     }
 
-    private static void OnEvent(BdevEventType type, Bdevs.Bdev bdev, object? state)
+    private static void OnEvent(BdevEventType type, Bdev bdev, object? state)
     {
         var self = (BdevClient)state!;
         if (!self.Thread.IsCurrent) self._host.Observe($"event {type} of '{bdev.Name}' on another thread than the opener's");
@@ -80,6 +73,7 @@ public sealed class BdevClient : IAsyncDisposable
         if (type == BdevEventType.Remove && self._closeWhenRemoved) _ = self.CloseHereAsync();
     }
 
+    /// <summary>Runs something on the client's thread.</summary>
     public Task OnThreadAsync(Action action) => Thread.InvokeAsync(() =>
     {
         action();
@@ -91,56 +85,65 @@ public sealed class BdevClient : IAsyncDisposable
     {
         var pending = new Pending(this);
         bool sent = Thread.Send(static s => ((Pending)s!).Submit(), pending.With(submit));
-        Assert.True(sent, "the client's thread has exited");
-        return pending.Done.Task;
+        Check.That(sent, "the client's thread has exited");
+        return pending.Done.Task.WaitAsync(_host.Options.Patience);
     }
 
-    public Task<Outcome> ReadAsync(NativeBuffer buffer, ulong offset, ulong blocks) =>
+    /// <summary>Reads blocks.</summary>
+    public Task<Outcome> ReadAsync(TestBuffer buffer, ulong offset, ulong blocks) =>
         SubmitAsync((c, done, state) => c.Read(buffer.Vectors, offset, blocks, done, state));
 
-    public Task<Outcome> WriteAsync(NativeBuffer buffer, ulong offset, ulong blocks) =>
+    /// <summary>Writes blocks.</summary>
+    public Task<Outcome> WriteAsync(TestBuffer buffer, ulong offset, ulong blocks) =>
         SubmitAsync((c, done, state) => c.Write(buffer.Vectors, offset, blocks, done, state));
 
-    public Task<Outcome> CompareAsync(NativeBuffer buffer, ulong offset, ulong blocks) =>
+    /// <summary>Compares blocks with a buffer.</summary>
+    public Task<Outcome> CompareAsync(TestBuffer buffer, ulong offset, ulong blocks) =>
         SubmitAsync((c, done, state) => c.Compare(buffer.Vectors, offset, blocks, done, state));
 
-    public Task<Outcome> CompareAndWriteAsync(NativeBuffer compare, NativeBuffer write, ulong offset, ulong blocks) =>
+    /// <summary>Writes if equal.</summary>
+    public Task<Outcome> CompareAndWriteAsync(TestBuffer compare, TestBuffer write, ulong offset, ulong blocks) =>
         SubmitAsync((c, done, state) => c.CompareAndWrite(compare.Vectors, write.Vectors, offset, blocks, done, state));
 
+    /// <summary>Makes blocks read as zeroes.</summary>
     public Task<Outcome> WriteZeroesAsync(ulong offset, ulong blocks) => SubmitAsync((c, done, state) => c.WriteZeroes(offset, blocks, done, state));
 
+    /// <summary>Deallocates blocks.</summary>
     public Task<Outcome> UnmapAsync(ulong offset, ulong blocks) => SubmitAsync((c, done, state) => c.Unmap(offset, blocks, done, state));
 
+    /// <summary>Makes completed writes durable.</summary>
     public Task<Outcome> FlushAsync(ulong offset, ulong blocks) => SubmitAsync((c, done, state) => c.Flush(offset, blocks, done, state));
 
+    /// <summary>Copies blocks within the bdev.</summary>
     public Task<Outcome> CopyAsync(ulong to, ulong from, ulong blocks) => SubmitAsync((c, done, state) => c.Copy(to, from, blocks, done, state));
 
+    /// <summary>Resets the bdev.</summary>
     public Task<Outcome> ResetAsync() => SubmitAsync(static (c, done, state) => c.Reset(done, state));
 
     /// <summary>Reads into new memory and returns it.</summary>
     public async Task<byte[]> ReadBytesAsync(ulong offset, ulong blocks)
     {
-        using var buffer = new NativeBuffer((int)(blocks * Bdev.BlockSize));
+        using var buffer = new TestBuffer((int)(blocks * Bdev.BlockSize));
         buffer.Fill(0xA5);
         var outcome = await ReadAsync(buffer, offset, blocks);
-        Assert.True(outcome.IsSuccess, $"read of {blocks} blocks at {offset}: {outcome}");
+        Check.That(outcome.IsSuccess, $"read of {blocks} blocks at {offset}: {outcome}");
         return buffer.ToArray();
     }
 
     /// <summary>Writes bytes.</summary>
     public async Task WriteBytesAsync(ulong offset, byte[] data)
     {
-        using var buffer = new NativeBuffer(data.Length);
+        using var buffer = new TestBuffer(data.Length);
         buffer.Set(data);
         var outcome = await WriteAsync(buffer, offset, (ulong)data.Length / Bdev.BlockSize);
-        Assert.True(outcome.IsSuccess, $"write of {data.Length} bytes at {offset}: {outcome}");
+        Check.That(outcome.IsSuccess, $"write of {data.Length} bytes at {offset}: {outcome}");
     }
 
     /// <summary>Waits for what is outstanding, puts the channel, closes the descriptor.</summary>
     public async ValueTask DisposeAsync()
     {
-        if (!Closed.Task.IsCompleted) await Thread.InvokeAsync(CloseHereAsync);
-        await Closed.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        if (!Closed.Task.IsCompleted) await Thread.InvokeAsync(CloseHereAsync).WaitAsync(_host.Options.Patience);
+        await Closed.Task.WaitAsync(_host.Options.Patience);
     }
 
     private async Task CloseHereAsync()

@@ -1,30 +1,31 @@
 using System.Runtime.InteropServices;
 using Spindle.Memory;
 
-namespace Spindle.ContractTests.Harness;
+namespace Spindle.Testing;
 
 /// <summary>Memory of a test's: one or more vectors of any size at any alignment, with guard bytes around each that nobody may touch.</summary>
-public sealed unsafe class NativeBuffer : IDisposable
+public sealed unsafe class TestBuffer : IDisposable
 {
     private const int Guard = 64;
     private const byte GuardByte = 0x5A;
 
-    private readonly List<nint> _blocks = [];
+    private readonly List<(nint Block, int Length)> _blocks = [];
     private readonly List<(nint Address, int Length)> _guards = [];
 
     /// <summary>One vector.</summary>
     /// <param name="length">Bytes.</param>
     /// <param name="misalignment">Bytes past a multiple of 4096.</param>
-    public NativeBuffer(int length, int misalignment = 0) : this([length], misalignment) { }
+    public TestBuffer(int length, int misalignment = 0) : this([length], misalignment) { }
 
     /// <summary>Several vectors, each in memory of its own.</summary>
-    public NativeBuffer(IReadOnlyList<int> lengths, int misalignment = 0)
+    public TestBuffer(IReadOnlyList<int> lengths, int misalignment = 0)
     {
         Vectors = new IoVec[lengths.Count];
         for (int i = 0; i < lengths.Count; i++)
         {
-            byte* block = (byte*)NativeMemory.AlignedAlloc((nuint)(4096 + misalignment + lengths[i] + Guard), 4096);
-            _blocks.Add((nint)block);
+            int size = 4096 + misalignment + lengths[i] + Guard;
+            byte* block = (byte*)NativeMemory.AlignedAlloc((nuint)size, 4096);
+            _blocks.Add(((nint)block, size));
             byte* data = block + 4096 + misalignment;
             AddGuard(data - Guard);
             AddGuard(data + lengths[i]);
@@ -39,7 +40,9 @@ public sealed unsafe class NativeBuffer : IDisposable
         _guards.Add(((nint)at, Guard));
     }
 
+    /// <summary>The vectors to submit.</summary>
     public IoVec[] Vectors { get; }
+    /// <summary>Bytes of all vectors.</summary>
     public int Length { get; }
 
     /// <summary>Random lengths, down to one byte, that sum up to <paramref name="total"/>.</summary>
@@ -58,11 +61,13 @@ public sealed unsafe class NativeBuffer : IDisposable
         return lengths;
     }
 
+    /// <summary>Fills all vectors with a byte.</summary>
     public void Fill(byte value)
     {
         foreach (var vector in Vectors) vector.Span.Fill(value);
     }
 
+    /// <summary>Copies bytes into the vectors.</summary>
     public void Set(ReadOnlySpan<byte> data)
     {
         foreach (var vector in Vectors)
@@ -72,6 +77,7 @@ public sealed unsafe class NativeBuffer : IDisposable
         }
     }
 
+    /// <summary>The vectors' bytes, joined.</summary>
     public byte[] ToArray()
     {
         byte[] bytes = new byte[Length];
@@ -88,14 +94,21 @@ public sealed unsafe class NativeBuffer : IDisposable
     public void CheckGuards()
     {
         foreach (var (address, length) in _guards)
-            Assert.True(new Span<byte>((void*)address, length).IndexOfAnyExcept(GuardByte) < 0, "memory around an I/O vector was written to");
+            Check.That(new Span<byte>((void*)address, length).IndexOfAnyExcept(GuardByte) < 0, "memory around an I/O vector was written to");
     }
 
+    /// <summary>Checks the guards; poisons the memory, which is freed later and checked then.</summary>
     public void Dispose()
     {
-        CheckGuards();
-        foreach (nint block in _blocks) NativeMemory.AlignedFree((void*)block);
-        _blocks.Clear();
-        _guards.Clear();
+        try
+        {
+            CheckGuards();
+        }
+        finally
+        {
+            foreach (var (block, length) in _blocks) Quarantine.Add(block, length);
+            _blocks.Clear();
+            _guards.Clear();
+        }
     }
 }
