@@ -34,7 +34,7 @@ public static class BaselineComparison
         foreach (var result in now.Results)
         {
             if (before.Results.FirstOrDefault(earlier => earlier.Name == result.Name) is not { } old) continue;
-            foreach (var metric in s_besidePrimary.Prepend(result.Primary))
+            foreach (var metric in s_besidePrimary.Prepend(result.Primary).Distinct())
                 if (old.Of(Contender.Spindle, metric) is { } was && result.Of(Contender.Spindle, metric) is { } isNow)
                     changes.Add(new BaselineChange(result.Name, metric, was, isNow, Judge(metric, was, isNow)));
         }
