@@ -38,7 +38,7 @@ public sealed class IdleConnectionsScenario(int connections)
                 var with = await NvmeClient.RunAsync(target.Port, s_load, settings, cancellationToken);
                 return new Sample { [Metric.WithIdle] = with[Metric.Iops] / without[Metric.Iops], [Metric.Iops] = with[Metric.Iops], [Metric.P99] = with[Metric.P99] };
             }
-            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or TimeoutException or NvmeStatusException or ProtocolViolationException)
+            catch (Exception e) when (e is IOException or System.Net.Sockets.SocketException or TimeoutException or NvmeStatusException or Spindle.NvmfTests.Initiator.ProtocolViolationException)
             {
                 throw new BenchException($"idle connection {idle.Count + 1} of {connections / 2} pairs failed: {e.Message}");
             }
