@@ -1,7 +1,10 @@
 using Spindle.Bdev.Aio;
+using Spindle.Bdev.Delay;
+using Spindle.Bdev.Error;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
+using Spindle.Bdev.Split;
 using Spindle.Modules;
 
 namespace Spindle.ContractTests.Harness;
@@ -15,6 +18,9 @@ public sealed class ModuleHarness
     public NullRpc Null { get; private set; } = null!;
     public AioRpc Aio { get; private set; } = null!;
     public PassthruRpc Passthru { get; private set; } = null!;
+    public TestModule Split { get; private set; } = null!;
+    public TestModule Delay { get; private set; } = null!;
+    public TestModule Error { get; private set; } = null!;
     public PassthruModule PassthruModule { get; } = new();
 
     public static async Task<ModuleHarness> StartAsync(ContractHost host)
@@ -24,6 +30,17 @@ public sealed class ModuleHarness
         harness.Null = (await host.AddModuleAsync(new NullModule())).Service<NullRpc>();
         harness.Aio = (await host.AddModuleAsync(new AioModule())).Service<AioRpc>();
         harness.Passthru = (await host.AddModuleAsync(harness.PassthruModule)).Service<PassthruRpc>();
+        harness.Split = await host.AddModuleAsync(new SplitModule());
+        harness.Delay = await host.AddModuleAsync(new DelayModule());
+        harness.Error = await host.AddModuleAsync(new ErrorModule());
         return harness;
+    }
+
+    /// <summary>What a module saves now: each call as its method, and the names and values of its parameters in order.</summary>
+    public async Task<IReadOnlyList<string>> SavedAsync(TestModule module)
+    {
+        var writer = new SavedCalls();
+        await _host.OnAppAsync(() => module.Module.WriteConfig(writer));
+        return writer.Calls;
     }
 }

@@ -81,3 +81,24 @@ public sealed class Passthru_on_aio(ContractHost host) : BdevContract(host)
     protected override async Task<BdevSubject> CreateAsync() => await Subjects.PassthruAsync(Host, await Subjects.AioAsync(Host,
         new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true }));
 }
+
+/// <summary>The second of three parts of malloc.</summary>
+public sealed class Split_on_malloc(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.SplitAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = (3 * Blocks) + 2, BlockSize = 512 }), count: 3, part: 1);
+}
+
+/// <summary>Delay on malloc, so short that the load tests stay quick.</summary>
+public sealed class Delay_on_malloc(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.DelayAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 }), average: 20, p99: 100);
+}
+
+/// <summary>Error on malloc with nothing injected.</summary>
+public sealed class Error_on_malloc(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.ErrorAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096 }));
+}

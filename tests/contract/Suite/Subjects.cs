@@ -73,4 +73,38 @@ public static class Subjects
         }
         return lower;
     }
+
+    /// <summary>Splits a bdev and gives one of the parts. The parts keep their size.</summary>
+    public static async Task<BdevSubject> SplitAsync(ContractHost host, BdevSubject lower, uint count, int part)
+    {
+        string baseName = lower.Name;
+        await host.Modules.Split.CallAsync("bdev_split_create", $$"""{"base_bdev":"{{baseName}}","split_count":{{count}}}""");
+        return lower with
+        {
+            Name = $"{baseName}p{part}",
+            GrowAsync = null,
+            Below = [.. lower.Below, baseName, .. Enumerable.Range(0, (int)count).Where(i => i != part).Select(i => $"{baseName}p{i}")],
+            DeleteAsync = () => host.Modules.Split.CallAsync("bdev_split_delete", $$"""{"base_bdev":"{{baseName}}"}"""),
+        };
+    }
+
+    /// <summary>Puts a delay on a bdev.</summary>
+    public static async Task<BdevSubject> DelayAsync(ContractHost host, BdevSubject lower, int average, int p99)
+    {
+        string name = ContractHost.NewName("delay");
+        await host.Modules.Delay.CallAsync("bdev_delay_create", $$"""
+            {"base_bdev_name":"{{lower.Name}}","name":"{{name}}","avg_read_latency":{{average}},"p99_read_latency":{{p99}},"avg_write_latency":{{average}},"p99_write_latency":{{p99}}}
+            """);
+        return On(lower, name, () => host.Modules.Delay.CallAsync("bdev_delay_delete", $$"""{"name":"{{name}}"}"""));
+    }
+
+    /// <summary>Puts an error bdev on a bdev; nothing is injected.</summary>
+    public static async Task<BdevSubject> ErrorAsync(ContractHost host, BdevSubject lower)
+    {
+        string name = "EE_" + lower.Name;
+        await host.Modules.Error.CallAsync("bdev_error_create", $$"""{"base_name":"{{lower.Name}}"}""");
+        return On(lower, name, () => host.Modules.Error.CallAsync("bdev_error_delete", $$"""{"name":"{{name}}"}"""));
+    }
+
+    private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };
 }

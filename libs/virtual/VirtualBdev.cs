@@ -1,0 +1,101 @@
+using Spindle.Bdevs;
+using Spindle.Threading;
+
+namespace Spindle.Virtual;
+
+/// <summary>A bdev that shows a range of the blocks of another one. What it does with an I/O on the way is said by its <see cref="VirtualIo"/>.</summary>
+public abstract class VirtualBdev : Bdevs.Bdev
+{
+    private readonly BaseShare _share;
+
+    /// <param name="name">Its name.</param>
+    /// <param name="productName">The kind of device, for people.</param>
+    /// <param name="share">Its part in the open base; given back when this bdev is destructed.</param>
+    /// <param name="offsetBlocks">The base's block that is this bdev's first.</param>
+    /// <param name="blockCount">Blocks.</param>
+    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here.</exception>
+    protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount)
+        : base(name, productName, share.Base.BlockSize, blockCount)
+    {
+        _share = share;
+        OffsetBlocks = offsetBlocks;
+        var lower = share.Base;
+        if (offsetBlocks > 0 && lower.DifType is DifType.Type1 or DifType.Type2)
+        {
+            throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot start at block {offsetBlocks} of '{lower.Name}', whose protection information of type " +
+                $"{(int)lower.DifType} holds its own block addresses: use a bdev without it, or with type 3.");
+        }
+        BaseBdevNames = [lower.Name];
+        MetadataSize = lower.MetadataSize;
+        MetadataInterleaved = lower.MetadataInterleaved;
+        DifType = lower.DifType;
+        DifIsHeadOfMetadata = lower.DifIsHeadOfMetadata;
+        DifCheckFlags = lower.DifCheckFlags;
+        PhysicalBlockSize = lower.PhysicalBlockSize;
+        WriteUnitBlocks = lower.WriteUnitBlocks;
+        SplitOnWriteUnit = lower.SplitOnWriteUnit;
+        // Shown to those above where the range starts at such a boundary; the splitting itself is left to the base, which would do it anyway.
+        OptimalIoBoundary = lower.OptimalIoBoundary is > 0 and var boundary && offsetBlocks % boundary == 0 ? boundary : 0;
+        AtomicCompareAndWriteBlocks = lower.AtomicCompareAndWriteBlocks;
+        RequiredAlignment = lower.RequiredAlignment;
+        WriteCache = lower.WriteCache;
+    }
+
+    /// <summary>The bdev below.</summary>
+    public Bdevs.Bdev Base => _share.Base;
+
+    /// <summary>The base's block that is this bdev's first.</summary>
+    public ulong OffsetBlocks { get; }
+
+    /// <summary>The host's threads.</summary>
+    protected IStorageThreads Threads => _share.Threads;
+
+    /// <summary>Opens this thread's way to the base.</summary>
+    /// <exception cref="SpindleException">ENODEV: the base is being removed.</exception>
+    protected IBdevChannel OpenBase() => _share.Descriptor.GetChannel();
+
+    /// <inheritdoc/>
+    public override bool Supports(BdevIoType type) => VirtualIo.CanForward(type) && Base.Supports(type);
+
+    /// <inheritdoc/>
+    protected override IoChannel CreateChannel(IStorageThread thread) => new VirtualChannel(OpenBase(), OffsetBlocks);
+
+    /// <inheritdoc/>
+    public override object CreateIoContext(BdevIo io) => new VirtualIo(io);
+
+    /// <inheritdoc/>
+    [DataPath]
+    public override void Submit(IoChannel channel, BdevIo io) => ((VirtualIo)io.Context!).Start((VirtualChannel)channel);
+
+    /// <inheritdoc/>
+    [DataPath]
+    public override void FlushChannel(IoChannel channel) => ((VirtualChannel)channel).Base.Flush();
+
+    /// <summary>What must be done before the bdev can go: ends I/O that nothing else would end. On the app thread, before it is unregistered.</summary>
+    protected internal virtual Task PrepareRemovalAsync() => Task.CompletedTask;
+
+    /// <inheritdoc/>
+    public override ValueTask DestructAsync()
+    {
+        _share.Return();
+        return ValueTask.CompletedTask;
+    }
+}
+
+/// <summary>One storage thread's way to the base.</summary>
+/// <param name="lower">The base's channel, put when this one is destroyed.</param>
+/// <param name="offsetBlocks">The base's block that is the bdev's first.</param>
+public class VirtualChannel(IBdevChannel lower, ulong offsetBlocks) : IoChannel
+{
+    /// <summary>The base's channel.</summary>
+    public readonly IBdevChannel Base = lower;
+
+    /// <summary>The base's block that is the bdev's first.</summary>
+    public readonly ulong OffsetBlocks = offsetBlocks;
+
+    // In the channel: a static of a collectible assembly costs more to reach.
+    internal readonly BdevIoCallback Completed = VirtualIo.OnBaseCompleted;
+
+    /// <inheritdoc/>
+    protected override void Destroy() => Base.Put();
+}
