@@ -14,6 +14,9 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
     private const int PageSize = 4096;
     private const ulong PrefaultedBytes = 1 << 30;
 
+    // Of a bdev of this size or more, the blocks written are not in a last-level cache of usual size, and most would be gone before they are read.
+    private const ulong ExceedingCaches = 64 << 20;
+
     private readonly DmaBuffer _dataBuffer;
     private readonly DmaBuffer? _metadataBuffer;
     private readonly byte* _data;
@@ -21,6 +24,7 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
     private readonly uint _blockSize;
     private readonly uint _metadataSize;
     private readonly ulong _blockCount;
+    private readonly bool _exceedsCaches;
     private readonly ProtectionInformation? _protection;
     private byte* _written;
     private Task _prefault = Task.CompletedTask;
@@ -32,6 +36,7 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         _blockSize = options.BlockSize;
         _metadataSize = options.MetadataSize;
         _blockCount = options.BlockCount;
+        _exceedsCaches = options.DataBytes >= ExceedingCaches;
         _protection = options.Protection;
         _dataBuffer = Allocate(memory, options.DataBytes);
         try
@@ -113,14 +118,14 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         if (buffers.Length == 1)
         {
             MarkWritten(offset, buffers[0].Length);
-            Copy(buffers[0].Pointer, to, buffers[0].Length);
+            Store(buffers[0].Pointer, to, buffers[0].Length);
         }
         else
         {
             MarkWritten(offset, (nuint)(count * _blockSize));
             foreach (ref readonly var buffer in buffers)
             {
-                Copy(buffer.Pointer, to, buffer.Length);
+                Store(buffer.Pointer, to, buffer.Length);
                 to += buffer.Length;
             }
         }
@@ -202,7 +207,14 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
     }
 
     [DataPath]
-    private static void Copy(byte* from, byte* to, nuint length) => Buffer.MemoryCopy(from, to, length, length);
+    private static void Copy(byte* from, byte* to, nuint length) => BlockCopy.Copy(from, to, length);
+
+    [DataPath]
+    private void Store(byte* from, byte* to, nuint length)
+    {
+        if (_exceedsCaches) BlockCopy.CopyPastCaches(from, to, length);
+        else BlockCopy.Copy(from, to, length);
+    }
 
     /// <summary>Gives the memory back. No I/O may be using it.</summary>
     public ValueTask DisposeAsync()
