@@ -18,7 +18,7 @@ internal sealed unsafe partial class BdevQueue
     /// <summary>Where a job collects the vectors of its next piece; the I/O object copies them at once.</summary>
     internal IoVec[] Scratch = new IoVec[32];
 
-    internal IIobufChannel Iobuf => _iobuf ??= Entry.Registry.Iobuf.CreateChannel("bdev", 16, 4);
+    internal IIobufChannel Iobuf => _iobuf ??= Entry.Registry.Budget.TakeIobuf(Thread);
 
     /// <summary>Starts an I/O that has been checked against the geometry.</summary>
     [DataPath]
@@ -109,7 +109,11 @@ internal sealed unsafe partial class BdevQueue
         if (_rangeJobs.Count < KeptJobs) _rangeJobs.Push(job);
     }
 
-    private void FreeJobs() => _iobuf?.Dispose();
+    private void FreeJobs()
+    {
+        if (_iobuf is not null) Entry.Registry.Budget.ReturnIobuf(Thread);
+        _iobuf = null;
+    }
 
     /// <summary>Aborts what was submitted with <paramref name="target"/> as its state: what waits here ends at once, the module is asked for what it has.</summary>
     /// <returns>0, or -ENOMEM.</returns>

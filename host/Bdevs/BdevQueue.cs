@@ -82,8 +82,8 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private BdevIo? Grow()
     {
         // Grows with the deepest use there was, then never again: steady I/O allocates nothing.
-        int count = Math.Min(Math.Max(8, _created), Entry.Registry.Options.IoPoolSize - _created);
-        if (count <= 0) return null;
+        int count = Entry.Registry.Budget.TakeObjects(_created, Math.Max(8, _created));
+        if (count == 0) return null;
         GrowDeferred(_created + count);
         Array.Resize(ref _all, _created + count);
         Array.Resize(ref _free, _created + count);
@@ -143,6 +143,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
             io.FreeNative();
             io.Context = null;
         }
+        Entry.Registry.Budget.ReturnObjects(_created);
         FreeJobs();
     }
 

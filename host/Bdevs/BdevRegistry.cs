@@ -11,16 +11,16 @@ namespace Spindle.Host.Bdevs;
 /// <summary>Options of the bdev layer: <c>bdev_set_options</c>.</summary>
 public sealed record BdevOptions
 {
-    /// <summary>I/O objects that one bdev may have on one storage thread. They are made as they are needed and kept.</summary>
+    /// <summary>I/O objects that all bdevs may have on all threads together. They are made as they are needed and kept.</summary>
     public int IoPoolSize { get; init; } = 65535;
 
-    /// <summary>Kept for <c>bdev_set_options</c>: the pools are per thread here, so it has no effect of its own.</summary>
+    /// <summary>I/O objects that each bdev may have on each thread whatever the others have, so that none is starved; at most the pool's size.</summary>
     public int IoCacheSize { get; init; } = 256;
 
     /// <summary>Whether modules look at every new bdev.</summary>
     public bool AutoExamine { get; init; } = true;
 
-    /// <summary>Small iobuf buffers the layer keeps on each thread.</summary>
+    /// <summary>Small iobuf buffers the layer keeps on each thread, for unaligned I/O and emulation.</summary>
     public int IobufSmallCacheSize { get; init; } = 128;
 
     /// <summary>Large iobuf buffers the layer keeps on each thread.</summary>
@@ -54,6 +54,7 @@ public sealed class BdevRegistry : IDisposable
         Threads = threads;
         Memory = memory;
         Iobuf = iobuf;
+        Budget = new BdevBudget(iobuf);
         Notifications = notifications;
         notifications?.RegisterType("bdev_register");
         notifications?.RegisterType("bdev_unregister");
@@ -70,7 +71,14 @@ public sealed class BdevRegistry : IDisposable
     public BdevExaminer Examiner { get; }
 
     /// <summary>The options in force.</summary>
-    public BdevOptions Options { get; set; } = new();
+    public BdevOptions Options
+    {
+        get => Budget.Options;
+        set => Budget.Options = value;
+    }
+
+    /// <summary>What the queues share by these options.</summary>
+    internal BdevBudget Budget { get; }
 
     /// <summary>Told of faults of modules; on the storage thread where one happened.</summary>
     public event Action<ModuleFault>? ModuleFaulted;

@@ -32,19 +32,20 @@ public sealed partial class SpindleHost
             foreach (var fallback in _environment.Fallbacks) _log.LogWarning("{Fallback}", fallback);
             _reactors = await ReactorSystem.StartAsync(_environment, new ReactorOptions(ChooseCores(), _options.Spin), _logging.CreateLogger("reactor")).ConfigureAwait(false);
             Compose();
-            // The path is taken first of all, so that a second host ends here; calls that come early wait in the socket.
-            _server?.Listen();
+            // Served before there are modules: a client is answered as soon as what it asks for is there. A second host ends here.
+            Rpc.Hold();
+            _server?.Start();
             await LoadModulesAsync(await checkedModules.ConfigureAwait(false)).ConfigureAwait(false);
             var calls = configuration is null ? null : await configuration.ConfigureAwait(false);
             if (_options.WaitForRpc)
             {
-                _server?.Start();
+                Rpc.Release();
                 Ready = InitializeAsync(calls, CancellationToken.None);
                 return;
             }
             _ = _lifecycle.StartInitAsync();
             await (Ready = InitializeAsync(calls, cancellationToken)).ConfigureAwait(false);
-            _server?.Start();
+            Rpc.Release();
         }
         finally
         {

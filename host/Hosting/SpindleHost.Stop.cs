@@ -11,6 +11,7 @@ public sealed partial class SpindleHost
         long end = System.Environment.TickCount64 + (long)_options.StopTimeout.TotalMilliseconds;
         bool clean = true;
 
+        Rpc?.RefuseHeld();
         if (_server is not null) clean &= await StepAsync("the control socket", _server.DisposeAsync().AsTask(), end).ConfigureAwait(false);
         if (Modules is not null)
         {

@@ -10,7 +10,7 @@ internal sealed class IobufChannel : IIobufChannel
     private sealed class Side(IobufPool pool, int cacheSize)
     {
         public readonly IobufPool Pool = pool;
-        public readonly IoVec[] Cache = new IoVec[Math.Max(1, cacheSize)];
+        public readonly IoVec[] Cache = new IoVec[cacheSize];
         public int Cached;
         public IobufWaiter? Head;
         public IobufWaiter? Tail;

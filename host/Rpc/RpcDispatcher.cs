@@ -13,6 +13,10 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
 {
     const int MaxDepth = 64;
 
+    readonly Lock _holding = new();
+    Queue<HeldCall>? _held;
+    RpcError? _refusal;
+
     /// <summary>The methods.</summary>
     public RpcMethodRegistry Methods => registry;
 
@@ -70,6 +74,57 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
     /// <param name="completion">Told the end, on the app thread.</param>
     /// <param name="cancellationToken">Asks the handler to give up.</param>
     internal void Start(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, RpcCompletion completion, CancellationToken cancellationToken)
+    {
+        RpcError? refusal;
+        lock (_holding)
+        {
+            refusal = _refusal;
+            if (_held is not null && refusal is null && !IsSettled(method))
+            {
+                _held.Enqueue(new HeldCall(method, parameters, output, completion, cancellationToken));
+                return;
+            }
+        }
+        if (refusal is not null && !IsSettled(method)) completion.End(refusal);
+        else StartNow(method, parameters, output, completion, cancellationToken);
+    }
+
+    /// <summary>Holds back what clients call from now on, so that they may be served while the host still starts: no call is answered otherwise than
+    /// it will be when the host is ready. Those whose answer is the same at all times go through.</summary>
+    internal void Hold()
+    {
+        lock (_holding) _held ??= new Queue<HeldCall>();
+    }
+
+    /// <summary>Starts the calls that were held back, in their order; later ones are started as they come.</summary>
+    internal void Release()
+    {
+        // Under the lock, so that no later call comes before them; a start only sends a message.
+        lock (_holding)
+        {
+            while (_held is not null && _held.TryDequeue(out var call)) StartNow(call.Method, call.Parameters, call.Output, call.Completion, call.CancellationToken);
+            _held = null;
+        }
+    }
+
+    /// <summary>Ends the calls that are still held back, and any that come, because the host ends before it was ready. On any thread.</summary>
+    internal void RefuseHeld()
+    {
+        Queue<HeldCall>? held;
+        lock (_holding)
+        {
+            if (_held is null) return;
+            held = _held;
+            _refusal = new RpcError(-Errno.ECANCELED, $"{Errno.Message(Errno.ECANCELED)}: the host ends before it was ready");
+        }
+        while (held.TryDequeue(out var call)) call.Completion.End(_refusal);
+    }
+
+    static bool IsSettled(string method) => method is "spdk_get_version" or "framework_wait_init";
+
+    sealed record HeldCall(string Method, ReadOnlyMemory<byte> Parameters, IBufferWriter<byte> Output, RpcCompletion Completion, CancellationToken CancellationToken);
+
+    void StartNow(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, RpcCompletion completion, CancellationToken cancellationToken)
     {
         _ = StartAsync();
 

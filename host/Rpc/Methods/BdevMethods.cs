@@ -106,18 +106,18 @@ internal sealed class ExamineParameters
 [RpcObject]
 internal sealed class BdevOptionsParameters
 {
-    [RpcMember(Summary = "I/O objects that one bdev may have on one storage thread.")]
+    [RpcMember(Summary = "I/O objects that all bdevs may have on all threads together.")]
     public int? BdevIoPoolSize { get; init; }
 
-    [RpcMember(Summary = "I/O objects kept at hand on each thread.")]
+    [RpcMember(Summary = "I/O objects that each bdev may have on each thread whatever the others have.")]
     public int? BdevIoCacheSize { get; init; }
 
     [RpcMember(Summary = "Whether modules look at every new bdev.")]
     public bool? BdevAutoExamine { get; init; }
 
-    [RpcMember(Summary = "Small iobuf buffers kept on each thread.")]
+    [RpcMember(Summary = "Small iobuf buffers kept on each thread, for unaligned I/O and emulation.")]
     public int? IobufSmallCacheSize { get; init; }
 
-    [RpcMember(Summary = "Large iobuf buffers kept on each thread.")]
+    [RpcMember(Summary = "Large iobuf buffers kept on each thread, for unaligned I/O and emulation.")]
     public int? IobufLargeCacheSize { get; init; }
 }
