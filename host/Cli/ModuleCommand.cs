@@ -28,7 +28,13 @@ internal static class ModuleCommand
                 rows.Select(row => new[] { row.Name, row.Version, row.Kind, row.Contract, row.Problem is null ? row.State : $"{row.State}: {row.Problem}", row.Folder }));
             return ExitCode.Success;
         });
-        return new Command("module", "Modules: plugins that this host loads.") { list };
+        return WithInstallation(new Command("module", "Modules: plugins that this host loads.") { list });
+    }
+
+    private static Command WithInstallation(Command module)
+    {
+        foreach (var command in InstallCommands.Create()) module.Add(command);
+        return module;
     }
 
     private static Row Describe(CatalogueEntry entry)

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Spindle.Host.Manifests;
 using Spindle.Host.Memory;
+using Spindle.Host.Modules.Installation;
 
 namespace Spindle.Host.Hosting;
 
@@ -82,13 +83,14 @@ public sealed record SpindleHostOptions
         };
     }
 
-    /// <summary>Beside the program, one folder up (as the build lays it out), and in the artifacts of the source tree the program is in.</summary>
+    /// <summary>The user's installed modules last; before them beside the program, one folder up (as the build lays it out), and in the artifacts of the source tree the program is in.</summary>
     public static IReadOnlyList<string> DefaultModuleFolders()
     {
         var program = AppContext.BaseDirectory;
         var folders = new List<string> { Path.Combine(program, "modules"), Path.GetFullPath(Path.Combine(program, "..", "modules")) };
         for (var folder = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(program)); folder is not null; folder = Path.GetDirectoryName(folder))
             if (Path.Combine(folder, "artifacts", "modules") is var built && Directory.Exists(built)) folders.Add(built);
+        folders.Add(ModuleStore.DefaultFolder);
         return folders.Where(Directory.Exists).Distinct().ToList();
     }
 }

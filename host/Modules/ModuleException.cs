@@ -47,6 +47,14 @@ public enum ModuleErrorCode
     AlreadyLoaded,
     /// <summary>A module that this one needs is not there, or depends on it in turn.</summary>
     ModuleDependency,
+    /// <summary>The package holds no module, or something that must not be unpacked.</summary>
+    PackageInvalid,
+    /// <summary>No feed has the package, or the version asked for; or a feed does not answer.</summary>
+    PackageNotFound,
+    /// <summary>The version is installed with other contents.</summary>
+    VersionInstalled,
+    /// <summary>The lock file of an installation folder cannot be read.</summary>
+    LockInvalid,
     /// <summary>The module is no more loaded, or not in the state the operation needs.</summary>
     InvalidState,
 }
@@ -71,8 +79,8 @@ public sealed class ModuleException : SpindleException
 
     private static int ErrnoOf(ModuleErrorCode code) => code switch
     {
-        ModuleErrorCode.NotFound or ModuleErrorCode.VersionNotFound or ModuleErrorCode.AssemblyMissing => Spindle.Errno.ENOENT,
-        ModuleErrorCode.AlreadyLoaded => Spindle.Errno.EEXIST,
+        ModuleErrorCode.NotFound or ModuleErrorCode.VersionNotFound or ModuleErrorCode.AssemblyMissing or ModuleErrorCode.PackageNotFound => Spindle.Errno.ENOENT,
+        ModuleErrorCode.AlreadyLoaded or ModuleErrorCode.VersionInstalled => Spindle.Errno.EEXIST,
         ModuleErrorCode.StartFailed => Spindle.Errno.EIO,
         ModuleErrorCode.InvalidState => Spindle.Errno.EBUSY,
         _ => Spindle.Errno.EINVAL,
