@@ -22,6 +22,7 @@ internal static class BenchCommand
         var output = new Option<string?>("--output") { Description = "Folder of the reports (artifacts/bench).", HelpName = "DIR" };
         var merge = new Option<bool>("--merge") { Description = "Keep the scenarios of the report that is there and replace those that run: a long comparison made in pieces." };
         var render = new Option<string?>("--render") { Description = "Run nothing: write the report again from a JSON file.", HelpName = "FILE" };
+        var page = new Option<string?>("--page") { Description = "With --render: write this page instead (docs/benchmarks.md), data and charts into a folder of its name.", HelpName = "FILE" };
         var bars = new Option<string?>("--bars") { Description = "What the figures must reach (bars.json beside the program).", HelpName = "FILE" };
         var spindle = new Option<string?>("--spindle") { Description = "The spindle command to measure (artifacts/spindle).", HelpName = "FILE" };
         var verbose = new Option<bool>("--verbose") { Description = "Print the commands and what they print." };
@@ -29,7 +30,11 @@ internal static class BenchCommand
         AtLeast(maxPairs, 1);
         time.Validators.Add(result => Check(result.GetValue(time), 1, "--time", result.AddError));
         warmup.Validators.Add(result => Check(result.GetValue(warmup), 0, "--warmup", result.AddError));
-        var root = new RootCommand(Help) { patterns, list, peer, pairs, maxPairs, time, warmup, baseline, output, merge, render, bars, spindle, verbose };
+        var root = new RootCommand(Help) { patterns, list, peer, pairs, maxPairs, time, warmup, baseline, output, merge, render, page, bars, spindle, verbose };
+        root.Validators.Add(result =>
+        {
+            if (result.GetValue(page) is not null && result.GetValue(render) is null) result.AddError("--page goes with --render.");
+        });
         root.SetAction(async (parsed, cancellationToken) =>
         {
             if (parsed.GetValue(list))
@@ -42,7 +47,7 @@ internal static class BenchCommand
             {
                 Patterns = parsed.GetValue(patterns)!, Peer = parsed.GetValue(peer), Pairs = runs, MaxPairs = Math.Max(runs, parsed.GetValue(maxPairs) ?? runs),
                 Time = parsed.GetValue(time), Warmup = parsed.GetValue(warmup), Baseline = parsed.GetValue(baseline), Output = parsed.GetValue(output),
-                Merge = parsed.GetValue(merge), Render = parsed.GetValue(render), Bars = parsed.GetValue(bars), Spindle = parsed.GetValue(spindle),
+                Merge = parsed.GetValue(merge), Render = parsed.GetValue(render), Page = parsed.GetValue(page), Bars = parsed.GetValue(bars), Spindle = parsed.GetValue(spindle),
                 Verbose = parsed.GetValue(verbose),
             }, cancellationToken);
         });

@@ -13,6 +13,7 @@ internal sealed record BenchOptions
     public string? Output { get; init; }
     public bool Merge { get; init; }
     public string? Render { get; init; }
+    public string? Page { get; init; }
     public string? Bars { get; init; }
     public string? Spindle { get; init; }
     public bool Verbose { get; init; }

@@ -20,7 +20,8 @@ internal static class BenchProgram
         string folder = options.Output ?? Path.Combine(root, "artifacts", "bench");
         if (options.Render is { } file)
         {
-            Console.WriteLine(ReportFiles.Write(folder, BenchReport.Load(file), bars));
+            var earlier = BenchReport.Load(file);
+            Console.WriteLine(options.Page is { } page ? ReportFiles.WritePage(page, earlier, bars) : ReportFiles.Write(folder, earlier, bars));
             return 0;
         }
         var baseline = options.Baseline is null ? null : BenchReport.Load(options.Baseline);

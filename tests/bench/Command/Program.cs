@@ -1,3 +1,4 @@
+using System.CommandLine;
 using System.Text;
 using Spindle.Bench;
 using Spindle.Bench.Command;
@@ -5,7 +6,8 @@ using Spindle.Bench.Command;
 Console.OutputEncoding = Encoding.UTF8;
 try
 {
-    return await BenchCommand.Create().Parse(args).InvokeAsync();
+    // Exceptions come here; the parser's own handler would print a stack trace.
+    return await BenchCommand.Create().Parse(args).InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
 }
 catch (BenchException e)
 {

@@ -12,7 +12,7 @@ public static class MachineFacts
     /// <summary>Collects them.</summary>
     public static IReadOnlyList<KeyValuePair<string, string>> Collect(BenchSettings settings, int pairs)
     {
-        string peer = settings.Peer is { } tools ? $"{tools.Directory}{PeerVersion(tools)}" : "none";
+        string peer = settings.Peer is { } tools ? PeerVersion(tools) : "none";
         return
         [
             new("date", DateTime.UtcNow.ToString("yyyy-MM-ddTHH:mmZ", CultureInfo.InvariantCulture)),
@@ -67,7 +67,7 @@ public static class MachineFacts
     private static string PeerVersion(PeerTools tools)
     {
         string file = Path.Combine(tools.Directory, "VERSION");
-        return File.Exists(file) ? $" (v{File.ReadAllText(file).Trim()})" : "";
+        return File.Exists(file) ? $"SPDK v{File.ReadAllText(file).Trim()}" : Path.GetFileName(tools.Directory);
     }
 
     private static string Git(string root)
