@@ -1,3 +1,4 @@
+using Spindle.Memory;
 using Spindle.Modules;
 using Spindle.Rpc;
 using Spindle.Threading;
@@ -115,6 +116,18 @@ public abstract class Bdev : IoDevice
 
     /// <summary>Called once after a batch of submits to a channel: ring a doorbell, flush a send queue.</summary>
     public virtual void FlushChannel(IoChannel channel) { }
+
+    /// <summary>Lends the memory that holds blocks, to be read in place: for a bdev whose data lies in this process's memory, at addresses that do not change while any
+    /// channel is open. Whoever reads it takes part in no order with writes of the same blocks. Must not block or throw.</summary>
+    /// <param name="offsetBlocks">The first block; the range is checked.</param>
+    /// <param name="numBlocks">Blocks.</param>
+    /// <param name="memory">Exactly the blocks.</param>
+    /// <returns>False, as here, where the data must be read by <see cref="Submit"/>.</returns>
+    public virtual bool TryLend(ulong offsetBlocks, ulong numBlocks, out IoVec memory)
+    {
+        memory = default;
+        return false;
+    }
 
     /// <summary>Makes the module's own state for one pooled <see cref="BdevIo"/> (see <see cref="BdevIo.Context"/>). Called when the pool grows.</summary>
     public virtual object? CreateIoContext(BdevIo io) => null;

@@ -48,6 +48,18 @@ public interface IBdevChannel
     /// <summary>Reads <paramref name="numBlocks"/> blocks.</summary>
     int Read(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
 
+    /// <summary>Reads without copying, where the bdev has the blocks in memory and nothing holds I/O back: the memory may be read until the channel is put.
+    /// It is a read in the statistics. A write of the same blocks meanwhile shows, as it may in any read that overlaps it.</summary>
+    /// <param name="offsetBlocks">The first block.</param>
+    /// <param name="numBlocks">Blocks.</param>
+    /// <param name="memory">Exactly the blocks.</param>
+    /// <returns>False: use <see cref="Read"/>, which also tells what is wrong with the range if anything is.</returns>
+    bool TryReadInPlace(ulong offsetBlocks, ulong numBlocks, out IoVec memory)
+    {
+        memory = default;
+        return false;
+    }
+
     /// <summary>Writes blocks.</summary>
     int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
 

@@ -36,6 +36,18 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath]
+    public bool TryReadInPlace(ulong offsetBlocks, ulong numBlocks, out IoVec memory)
+    {
+        if (CheckRange(offsetBlocks, numBlocks) == 0 && _queue.HoldsNothingBack && _bdev.TryLend(offsetBlocks, numBlocks, out memory))
+        {
+            _queue.Statistics.Count(BdevIoType.Read, numBlocks * _blockSize, 0);
+            return true;
+        }
+        memory = default;
+        return false;
+    }
+
+    [DataPath]
     public int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata)
     {
         int error = CheckTransfer(buffers, offsetBlocks, numBlocks, metadata);

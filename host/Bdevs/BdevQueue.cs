@@ -66,6 +66,9 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     /// <summary>True while nothing is held back.</summary>
     internal bool IsReady => _pendingHead is null;
 
+    /// <summary>True when an I/O would go to the module at once, whatever its range.</summary>
+    internal bool HoldsNothingBack => _holds == 0 && _pendingHead is null && !RangeLocked;
+
     /// <summary>True when the queue holds nothing at all: not with the module, not waiting, not to be finished.</summary>
     internal bool IsDrained => Outstanding == 0 && _pendingHead is null && _lockedHead is null && _deferredHead == _deferredTail;
 

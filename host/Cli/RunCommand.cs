@@ -117,6 +117,7 @@ internal sealed class RunCommand
             RpcSocket = parsed.GetValue(_socket) ?? options.RpcSocket,
             WaitForRpc = parsed.GetValue(_wait),
             StopTimeout = s_stopTimeout,
+            ReactorsOwnTheirCores = true,
         };
     }
 

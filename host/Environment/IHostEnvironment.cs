@@ -25,6 +25,10 @@ public interface IHostEnvironment : IDisposable
     /// <returns>Null when pinned, else the reason why not.</returns>
     string? PinCurrentThread(int core);
 
+    /// <summary>Moves this process's threads that are not pinned to one core off the given cores, as far as there are others; threads made later too.
+    /// Does nothing where the system cannot.</summary>
+    void KeepOtherThreadsOff(IReadOnlyList<int> cores) { }
+
     /// <summary>Makes a reactor's ring. Called on the reactor's thread, which alone uses it (but <see cref="IReactorRing.Wake"/>).</summary>
     IReactorRing CreateRing();
 }

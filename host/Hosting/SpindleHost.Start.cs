@@ -118,6 +118,8 @@ public sealed partial class SpindleHost
                     .LoadAsync(configuration, () => StartModulesAsync(cancellationToken), cancellationToken: cancellationToken).ConfigureAwait(false);
             Modules.PrepareMethods();
             _lifecycle.SetInitialized();
+            // Not before: the start itself wants all cores.
+            if (_options.ReactorsOwnTheirCores) _environment.KeepOtherThreadsOff(_reactors.Cores);
         }
         catch (Exception e)
         {

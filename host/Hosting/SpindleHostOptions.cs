@@ -26,6 +26,10 @@ public sealed record SpindleHostOptions
     /// <summary>True: reactors never sleep, for the lowest latency at the price of whole cores.</summary>
     public bool Spin { get; init; }
 
+    /// <summary>True: once the host is ready, all other threads of this process keep off the reactors' cores, as far as there are others. It concerns the whole
+    /// process, so it is not for a program that embeds a host beside other work.</summary>
+    public bool ReactorsOwnTheirCores { get; init; }
+
     /// <summary>Use the portable environment even on Linux.</summary>
     public bool Portable { get; init; }
 

@@ -1,5 +1,6 @@
 using Spindle.Bdevs;
 using Spindle.Dif;
+using Spindle.Memory;
 using Spindle.Rpc;
 using Spindle.Threading;
 
@@ -82,6 +83,10 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
         if (result == DifResult.Ok) io.Complete(io.Generation, BdevIoStatus.Success);
         else io.Complete(io.Generation, result.ToIoResult());
     }
+
+    /// <inheritdoc/>
+    [DataPath]
+    public override bool TryLend(ulong offsetBlocks, ulong numBlocks, out IoVec memory) => _store.TryLend(offsetBlocks, numBlocks, out memory);
 
     /// <inheritdoc/>
     public override ValueTask DestructAsync() => _store.DisposeAsync();

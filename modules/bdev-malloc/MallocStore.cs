@@ -107,6 +107,20 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         return DifResult.Ok;
     }
 
+    /// <summary>The blocks themselves, unless their protection information is to be verified at each read.</summary>
+    [DataPath]
+    public bool TryLend(ulong block, ulong count, out IoVec memory)
+    {
+        ulong length = count * _blockSize;
+        if (_protection is not null || length > uint.MaxValue)
+        {
+            memory = default;
+            return false;
+        }
+        memory = new IoVec(_data + block * _blockSize, (uint)length, _dataBuffer.Region);
+        return true;
+    }
+
     /// <summary>Copies buffers to blocks. Protection information that the submitter did not bring is generated.</summary>
     [DataPath]
     public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)

@@ -36,6 +36,33 @@ internal static unsafe class Cores
         return $"The kernel refused to pin a thread to core {core}: {Errno.Message(Libc.LastError)}. It runs unpinned.";
     }
 
+    /// <summary>Moves the process's other threads (compiler, collector, thread pool) off the cores that reactors are pinned to, so that they do not take
+    /// turns with a reactor for milliseconds at a time. Threads made later follow the first thread. Without a core left over nothing changes.</summary>
+    internal static void KeepOtherThreadsOff(IReadOnlyList<int> reactorCores, IReadOnlyList<int> available)
+    {
+        var others = available.Except(reactorCores).ToArray();
+        if (others.Length == 0) return;
+        var mask = stackalloc byte[MaskBytes];
+        new Span<byte>(mask, MaskBytes).Clear();
+        foreach (var core in others) mask[core >> 3] |= (byte)(1 << (core & 7));
+        var present = stackalloc byte[MaskBytes];
+        foreach (var task in Directory.EnumerateDirectories("/proc/self/task"))
+        {
+            if (!int.TryParse(Path.GetFileName(task), NumberStyles.None, CultureInfo.InvariantCulture, out var id)) continue;
+            new Span<byte>(present, MaskBytes).Clear();
+            // Whoever is bound to one core is so by intention: a reactor.
+            if (Libc.sched_getaffinity(id, MaskBytes, present) < 0 || CountBits(present) == 1) continue;
+            _ = Libc.sched_setaffinity(id, MaskBytes, mask);
+        }
+    }
+
+    private static int CountBits(byte* mask)
+    {
+        var count = 0;
+        for (var i = 0; i < MaskBytes / sizeof(ulong); i++) count += System.Numerics.BitOperations.PopCount(((ulong*)mask)[i]);
+        return count;
+    }
+
     /// <summary>The processor time a container may use, when that is less than its cores: a sentence for the start-up log.</summary>
     internal static string? QuotaWarning(int cores)
     {

@@ -36,6 +36,8 @@ internal sealed class LinuxEnvironment : IHostEnvironment
 
     public string? PinCurrentThread(int core) => Cores.PinCurrentThread(core, AvailableCores);
 
+    public void KeepOtherThreadsOff(IReadOnlyList<int> cores) => Cores.KeepOtherThreadsOff(cores, AvailableCores);
+
     public IReactorRing CreateRing() => _useIoUring ? IoUringRing.Create() : EpollRing.Create(_fallbacks);
 
     public void Dispose() => _memory.Dispose();

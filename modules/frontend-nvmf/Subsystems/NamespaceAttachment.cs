@@ -10,6 +10,9 @@ namespace Spindle.Frontend.Nvmf.Subsystems;
 /// back, with its commands ended, before the bdev is closed. On the app thread.</summary>
 internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyList<NvmfPollGroup>> groups, ILogger log)
 {
+    /// <summary>Time that hosts have to take what a bdev that is being removed has lent.</summary>
+    private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
+
     private const string ClaimName = "NVMe-oF Target";
 
     /// <summary>Adds a namespace. The caller holds the subsystem's gate.</summary>
@@ -111,12 +114,18 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
 
     private async Task CloseChannelsAsync(NvmfSubsystem subsystem, uint nsid)
     {
-        Task[] closed = [.. groups().Select(group => group.Thread.InvokeAsync(() =>
+        Task[] closed = [.. groups().Select(group => group.Thread.InvokeAsync(async () =>
         {
-            if (group.FindSubsystem(subsystem.Id)?.Remove(nsid) is not { } channel) return Task.CompletedTask;
+            if (group.FindSubsystem(subsystem.Id)?.Remove(nsid) is not { } channel) return;
             TaskCompletionSource drained = new(TaskCreationOptions.RunContinuationsAsynchronously);
             channel.Close(drained.SetResult);
-            return drained.Task;
+            if (await Task.WhenAny(drained.Task, Task.Delay(s_patience)) == drained.Task) return;
+            // What the bdev lent is still to be sent: a host that does not take its data must not keep the bdev.
+            foreach (NvmfQueuePair queuePair in group.QueuePairs.ToArray())
+            {
+                if (queuePair.HasLent(channel)) queuePair.Disconnect("the host does not take the data of a namespace that is being removed");
+            }
+            await drained.Task;
         }))];
         await Task.WhenAll(closed);
     }

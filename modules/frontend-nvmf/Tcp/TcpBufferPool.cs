@@ -102,6 +102,11 @@ internal sealed unsafe class TcpBufferPool : IDisposable
         TcpBufferSource source = request.BufferSource;
         if (source == TcpBufferSource.None) return;
         request.BufferSource = TcpBufferSource.None;
+        if (source == TcpBufferSource.Lent)
+        {
+            request.ReturnLent();
+            return;
+        }
         ReadOnlySpan<IoVec> buffers = request.Buffers;
         request.ClearBuffers();
         Taken -= buffers.Length;

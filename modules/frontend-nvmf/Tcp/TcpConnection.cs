@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Frontend.Nvmf.Transport;
 using Spindle.Io;
 using Spindle.Nvme.Commands;
@@ -51,6 +52,7 @@ internal class TcpConnection : NvmfQueuePair
         Settings = transport.Settings;
         Socket = socket;
         Pool = new TcpRequestPool(this);
+        Window = new TcpWriteWindow(this);
         Sender = new TcpSender(this);
         Receiver = new TcpReceiver(this);
     }
@@ -66,6 +68,8 @@ internal class TcpConnection : NvmfQueuePair
     public TcpSender Sender { get; }
 
     public TcpReceiver Receiver { get; }
+
+    public TcpWriteWindow Window { get; }
 
     public IIoRing Ring { get; private set; } = null!;
 
@@ -117,10 +121,14 @@ internal class TcpConnection : NvmfQueuePair
         if (!_connected) Transport.OnHandshakeEnded(this);
         _group.EndSupervision(this);
         Receiver.Stop();
+        Window.Close();
         foreach (TcpRequest request in Pool.All)
         {
             switch (request.Stage)
             {
+                case TcpRequestStage.WaitingForWindow:
+                    Window.Remove(request);
+                    break;
                 case TcpRequestStage.WaitingForBuffers:
                     Buffers.CancelWait(request);
                     break;
@@ -160,11 +168,23 @@ internal class TcpConnection : NvmfQueuePair
     {
         foreach (TcpRequest request in Pool.All)
         {
-            if (request.Stage != TcpRequestStage.WaitingForBuffers || request.Command.Cid != cid) continue;
-            Buffers.CancelWait(request);
+            if (request.Command.Cid != cid) continue;
+            if (request.Stage == TcpRequestStage.WaitingForBuffers) Buffers.CancelWait(request);
+            else if (request.Stage == TcpRequestStage.WaitingForWindow) Window.Remove(request);
+            else continue;
             request.Stage = TcpRequestStage.Executing;
             request.Reject(new StatusField(GenericStatusCode.CommandAbortRequested));
             return true;
+        }
+        return false;
+    }
+
+    /// <inheritdoc/>
+    internal override bool HasLent(NamespaceChannel channel)
+    {
+        foreach (TcpRequest request in Pool.All)
+        {
+            if (request.Lender == channel) return true;
         }
         return false;
     }
@@ -193,7 +213,22 @@ internal class TcpConnection : NvmfQueuePair
         request.Stage = TcpRequestStage.Executing;
         if (!status.IsSuccess) request.Reject(status);
         else if (transfer.Direction == DataTransferDirection.None) Run(request);
+        else if (transfer.Direction == DataTransferDirection.ControllerToHost && TryReadInPlace(request)) return;
+        else if (transfer.Direction == DataTransferDirection.HostToController) Window.Enter(request);
         else if (Buffers.TryGet(request)) request.OnBuffers();
+    }
+
+    /// <summary>Sends the bdev's own memory if it lends it. Not with data digests: what is sent must be what the digest was computed of, and a write
+    /// of the same blocks may come in between.</summary>
+    [DataPath]
+    private bool TryReadInPlace(TcpRequest request)
+    {
+        if (Sender.HasDataDigest) return false;
+        // Inside the call it may be queued to be sent, which looks at this.
+        request.BufferSource = TcpBufferSource.Lent;
+        if (request.TryReadInPlace()) return true;
+        request.BufferSource = TcpBufferSource.None;
+        return false;
     }
 
     /// <summary>Hands a command with all its data to the target. The one step between transport and target, replaced where a test plays the target.</summary>
@@ -215,6 +250,7 @@ internal class TcpConnection : NvmfQueuePair
     internal void Free(TcpRequest request)
     {
         Buffers.Release(request);
+        Window.Leave(request);
         request.ResetTransfers();
         Pool.Put(request);
         if (Receiver.IsStalled) MarkDirty();

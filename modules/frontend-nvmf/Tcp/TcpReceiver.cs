@@ -433,7 +433,12 @@ internal sealed unsafe class TcpReceiver : RingOperation
             }
             _direct = _body - left;
         }
-        if (left == 0) vectors[count++] = new IoVec(_buffer + _end, (uint)(_capacity - _end));
+        if (left == 0)
+        {
+            int room = _capacity - _end;
+            if (_connection.Window.IsActive) room = Math.Min(room, _connection.Settings.ReceivedBehindData);
+            vectors[count++] = new IoVec(_buffer + _end, (uint)room);
+        }
         int result = _connection.Ring.Receive(_connection.Socket, vectors[..count], this);
         if (result >= 0) return;
         _direct = 0;

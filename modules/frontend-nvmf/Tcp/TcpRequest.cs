@@ -12,6 +12,8 @@ internal enum TcpRequestStage : byte
     Free,
     /// <summary>Its capsule's data is being received.</summary>
     InCapsule,
+    /// <summary>Waits until the host may be asked for its data.</summary>
+    WaitingForWindow,
     /// <summary>Waits for data buffers.</summary>
     WaitingForBuffers,
     /// <summary>Has buffers; R2Ts are to be sent or were, the host's data is coming.</summary>
@@ -32,6 +34,8 @@ internal enum TcpBufferSource : byte
     Large,
     /// <summary>The poll group's own, for in-capsule data when the pools are dry.</summary>
     Reserve,
+    /// <summary>The bdev: its own memory, to be read in place.</summary>
+    Lent,
 }
 
 /// <summary>A part of a command's data that was asked for by one R2T.</summary>
@@ -63,6 +67,9 @@ internal sealed unsafe class TcpRequest : NvmfRequest
 
     /// <summary>In the send queue to have an R2T sent.</summary>
     internal bool R2TQueued;
+
+    /// <summary>Counted in the connection's write window.</summary>
+    internal bool InWindow;
 
     /// <summary>A data digest was wrong: it ends with Transient Transport Error when all its data has come.</summary>
     internal bool DigestFailed;
@@ -186,6 +193,7 @@ internal sealed unsafe class TcpRequest : NvmfRequest
         if (transfer.Remaining == 0) transfer.Active = false;
         if (_received == Length)
         {
+            _connection.Window.Leave(this);
             Stage = TcpRequestStage.Executing;
             if (DigestFailed) Reject(new StatusField(GenericStatusCode.TransientTransportError));
             else _connection.Run(this);

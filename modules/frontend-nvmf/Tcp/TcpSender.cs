@@ -33,6 +33,9 @@ internal sealed unsafe class TcpSender(TcpConnection connection) : RingOperation
     /// <summary>The connection cannot send any more.</summary>
     public bool HasFailed => _failed;
 
+    /// <summary>Data digests were agreed on.</summary>
+    public bool HasDataDigest => _dataDigest;
+
     /// <summary>Sets what ICReq and ICResp agreed on.</summary>
     public void Configure(bool headerDigest, bool dataDigest, byte hpda)
     {

@@ -1,6 +1,8 @@
 using Spindle.Frontend.Nvmf.Commands;
+using Spindle.Frontend.Nvmf.Commands.Io;
 using Spindle.Frontend.Nvmf.Controllers;
 using Spindle.Frontend.Nvmf.Subsystems;
+using Spindle.Memory;
 using Spindle.Nvme.Commands;
 
 namespace Spindle.Frontend.Nvmf.Transport;
@@ -82,6 +84,9 @@ public abstract class NvmfQueuePair
     /// <returns>False when the transport has no such command, or cannot end it now.</returns>
     protected internal virtual bool TryAbort(ushort cid) => false;
 
+    /// <summary>Whether it holds memory that a namespace has lent (<see cref="NvmfRequest.TryReadInPlace"/>).</summary>
+    internal virtual bool HasLent(NamespaceChannel channel) => false;
+
     /// <summary>Announces a command, once for each, in the order in which the capsules arrived (fused pairs are found by it), and tells what data it moves.
     /// The request's <see cref="NvmfRequest.Command"/> is filled.</summary>
     [DataPath]
@@ -131,6 +136,24 @@ public abstract class NvmfQueuePair
         if (request.ForcedStatus != default) request.Complete(request.ForcedStatus);
         else if (State == NvmfQueuePairState.Disconnecting) request.Complete(new StatusField(GenericStatusCode.CommandAbortedDueToSqDeletion));
         else CommandDispatch.Execute(this, request);
+    }
+
+    [DataPath]
+    internal bool TryReadInPlace(NvmfRequest request)
+    {
+        if (State != NvmfQueuePairState.Enabled || Qid == 0 || request.ForcedStatus != default) return false;
+        NamespaceChannel? channel = IoCommands.TryReadInPlace(this, request, out IoVec data);
+        if (channel is null) return false;
+        channel.OnRequestBegun();
+        request.Lender = channel;
+        request.AddBuffer(data);
+        request.Completion.Cid = request.Command.Cid;
+        request.Completion.Status = StatusField.Success;
+        request.State = NvmfRequestState.Free;
+        Group.CountCompletion();
+        if (!SqFlowControlDisabled) request.Completion.Sqhd = NextSqHead();
+        request.OnCompleted();
+        return true;
     }
 
     [DataPath]

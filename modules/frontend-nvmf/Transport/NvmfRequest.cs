@@ -29,6 +29,7 @@ public abstract class NvmfRequest
     internal NvmfRequest? FusedPeer;
     internal StatusField ForcedStatus;
     internal NamespaceChannel? Namespace;
+    internal NamespaceChannel? Lender;
     internal readonly NamespaceIoWait IoWait;
     internal int Pending;
     internal uint Progress;
@@ -71,6 +72,23 @@ public abstract class NvmfRequest
     /// <summary>Carries the command out. Its data from the host is in the buffers; for data to the host, the buffers are there.</summary>
     [DataPath]
     public void Execute() => QueuePair.Execute(this);
+
+    /// <summary>Instead of getting buffers and <see cref="Execute"/>: carries out a read whose data the bdev has in memory. The one buffer is then the bdev's own, only
+    /// to be read, and is given back by <see cref="ReturnLent"/>; <see cref="OnCompleted"/> is called inside. Not for a transport that needs the data unchanged
+    /// between two looks at it, for a digest say: a write of the same blocks may come in between.</summary>
+    /// <returns>False: nothing was done; go the usual way.</returns>
+    [DataPath]
+    public bool TryReadInPlace() => QueuePair.TryReadInPlace(this);
+
+    /// <summary>Gives back what <see cref="TryReadInPlace"/> lent. Without it the namespace cannot be removed.</summary>
+    [DataPath]
+    public void ReturnLent()
+    {
+        if (Lender is not { } lender) return;
+        Lender = null;
+        ClearBuffers();
+        lender.OnRequestEnded();
+    }
 
     /// <summary>Ends a command that arrived but cannot be executed (a bad SGL, for example) with a status; <see cref="OnCompleted"/> is called inside.</summary>
     [DataPath]

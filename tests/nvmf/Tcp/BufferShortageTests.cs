@@ -1,3 +1,4 @@
+using Spindle.Frontend.Nvmf.Tcp;
 using Spindle.Host.Memory;
 using Spindle.Nvme.Commands;
 using Spindle.Nvme.Tcp;
@@ -10,6 +11,7 @@ namespace Spindle.NvmfTests.Tcp;
 public class BufferShortageTests
 {
     private static TcpBench Small(uint controlMessages = 2, uint large = 135168) => new(o => o.ControlMessages = controlMessages,
+        new TcpSettings { WriteWindow = uint.MaxValue },
         iobuf: new IobufOptions { SmallPoolCount = 64, LargePoolCount = 8, LargeBufferSize = large });
 
     [Fact]

@@ -7,6 +7,8 @@ namespace Spindle.Host.Environments.Linux.Io;
 /// <summary>A connected socket's descriptor.</summary>
 internal sealed class LinuxSocket : RingSocket
 {
+    private const int BufferBytes = 2 << 20;
+
     private int _fd;
 
     private LinuxSocket(int fd) => _fd = fd;
@@ -29,6 +31,9 @@ internal sealed class LinuxSocket : RingSocket
     {
         // A PDU's header and data often go in separate sends: Nagle's algorithm would hold them back. Fails, harmlessly, on Unix sockets.
         _ = Libc.SetOption(fd, Libc.IPPROTO_TCP, Libc.TCP_NODELAY, 1);
+        // As large as SPDK has them (the kernel caps them at net.core.wmem_max and rmem_max): a batch of large transfers goes out in few sends.
+        _ = Libc.SetOption(fd, Libc.SOL_SOCKET, Libc.SO_SNDBUF, BufferBytes);
+        _ = Libc.SetOption(fd, Libc.SOL_SOCKET, Libc.SO_RCVBUF, BufferBytes);
         return new LinuxSocket(fd);
     }
 

@@ -2,6 +2,7 @@ using Spindle.Frontend.Nvmf.Commands.Admin;
 using Spindle.Frontend.Nvmf.Controllers;
 using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Frontend.Nvmf.Transport;
+using Spindle.Memory;
 using Spindle.Nvme.Commands;
 
 namespace Spindle.Frontend.Nvmf.Commands.Io;
@@ -42,6 +43,19 @@ internal static class IoCommands
         request.Namespace = channel;
         channel.OnRequestBegun();
         Carry(channel, request);
+    }
+
+    /// <summary>Looks for the blocks of a plain read in the bdev's memory.</summary>
+    /// <returns>The namespace that lends them; null when the command has to be executed, which also finds out what is wrong with it.</returns>
+    public static NamespaceChannel? TryReadInPlace(NvmfQueuePair queuePair, NvmfRequest request, out IoVec data)
+    {
+        data = default;
+        if ((NvmOpcode)request.Command.Opcode != NvmOpcode.Read || request.Command.Fuse != FusedOperation.Normal
+            || queuePair.Controller is not { Registers.IsEnabled: true } controller
+            || queuePair.Namespaces?.Find(request.Command.Nsid) is not { } channel
+            || (controller.Subsystem.Options.AnaReporting && !FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId)).IsSuccess)
+            || !ReadWriteCommands.Check(channel, request, out ulong offset, out uint blocks).IsSuccess) return null;
+        return channel.Channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
     }
 
     /// <summary>Begins a command, or carries it on after it waited: its namespace is set and counted.</summary>
