@@ -176,7 +176,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private void Submit(BdevIo io)
     {
         io.HostFlags = InSubmit | WithModule;
-        io.SubmitTicks = Thread.Now;
+        if (BdevStatistics.AreKept) io.SubmitTicks = Thread.Now;
         Outstanding++;
         if (_flushes && !_flushDue)
         {
@@ -297,8 +297,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         var result = io.Result;
         if (result.Status == BdevIoStatus.Success)
         {
-            ulong ticks = (ulong)(Thread.Now - io.SubmitTicks);
-            Statistics.Count(io.Type, io.NumBlocks * Bdev.BlockSize, ticks);
+            if (BdevStatistics.AreKept) Statistics.Count(io.Type, io.NumBlocks * Bdev.BlockSize, (ulong)(Thread.Now - io.SubmitTicks));
         }
         else
         {

@@ -5,6 +5,10 @@ namespace Spindle.Host.Bdevs;
 /// <summary>Counters of one bdev on one storage thread, or a sum of them. Written by the owning thread only.</summary>
 public struct BdevStatistics
 {
+    /// <summary>False only where the environment says SPINDLE_BDEV_STATISTICS=0: a switch for measuring what the counters cost (docs/performance.md).
+    /// The compiler treats it as a constant.</summary>
+    internal static readonly bool AreKept = Environment.GetEnvironmentVariable("SPINDLE_BDEV_STATISTICS") != "0";
+
     /// <summary>Completed reads, and their bytes and time in Stopwatch ticks.</summary>
     public ulong Reads, BytesRead, ReadTicks;
     /// <summary>The longest and shortest read, in ticks; the shortest is 0 while there was none.</summary>
