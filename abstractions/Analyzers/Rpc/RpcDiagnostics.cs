@@ -39,5 +39,5 @@ internal static class RpcDiagnostics
         "'{0}' has the wire name '{1}'; use letters, digits, '_', '.', ':' or '-'");
 
     static DiagnosticDescriptor Error(string id, string title, string message) =>
-        new(id, title, message, Category, DiagnosticSeverity.Error, isEnabledByDefault: true);
+        new(id, title, message, Category, DiagnosticSeverity.Error, isEnabledByDefault: true, helpLinkUri: DataPath.HelpLink.For(id));
 }
