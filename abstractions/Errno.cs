@@ -50,6 +50,8 @@ public static class Errno
     public const int EILSEQ = 84;
     /// <summary>Operation not supported.</summary>
     public const int ENOTSUP = 95;
+    /// <summary>Protocol error.</summary>
+    public const int EPROTO = 71;
     /// <summary>Address in use.</summary>
     public const int EADDRINUSE = 98;
     /// <summary>Address not available on this machine.</summary>
@@ -96,6 +98,7 @@ public static class Errno
         ENOSYS => "Function not implemented",
         EILSEQ => "Invalid or incomplete multibyte or wide character",
         ENOTSUP => "Operation not supported",
+        EPROTO => "Protocol error",
         EADDRINUSE => "Address already in use",
         EADDRNOTAVAIL => "Cannot assign requested address",
         ECONNRESET => "Connection reset by peer",

@@ -11,6 +11,9 @@ public enum BdevEventType
     Resize,
     /// <summary>Media management events are waiting.</summary>
     MediaManagement,
+    /// <summary>Another version of its module has taken over: <see cref="IBdevDescriptor.Bdev"/> is another object with the same name, identity and
+    /// geometry. I/O, channels and descriptors go on; whoever keeps the old object lets go of it, since it keeps the old version's code in memory.</summary>
+    Replaced,
 }
 
 /// <summary>Called on the storage thread that opened the descriptor, or the app thread when it was opened on no storage thread.</summary>

@@ -59,6 +59,10 @@ public interface IBdevRegistry
     /// <exception cref="SpindleException">EBUSY: it would shrink while it is open.</exception>
     void Resize(Bdev bdev, ulong blockCount);
 
+    /// <summary>Takes over a descriptor that another version of this module opened: its events come to this one from the moment the upgrade is committed.</summary>
+    /// <exception cref="SpindleException">EBADF: the descriptor is closed. EINVAL: no upgrade of this module is under way.</exception>
+    void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state = null);
+
     /// <summary>Returns when all examinations started so far have ended.</summary>
     Task WaitForExamineAsync();
 }

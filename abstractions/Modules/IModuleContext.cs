@@ -45,6 +45,9 @@ public interface IModuleContext
 
     /// <summary>The module's settings from the app's manifest, as JSON text of an object; "{}" when there are none.</summary>
     string SettingsJson { get; }
+
+    /// <summary>True when the module is started to take over from another version of itself: its bdevs come by <see cref="ModuleUpgrade.Import"/>, not by the module's own doing.</summary>
+    bool IsUpgrade => false;
 }
 
 /// <summary>Events that operators may read.</summary>

@@ -23,6 +23,9 @@ public abstract class PluginModule
 
     /// <summary>The subsystem under which the configuration is saved, a name of SPDK's where there is one: "bdev", "nvmf", "iscsi" …</summary>
     public virtual string Subsystem => "bdev";
+
+    /// <summary>How the module hands its work to another version of itself under live I/O; null when it cannot. Asked for once, after the module was made.</summary>
+    public virtual ModuleUpgrade? Upgrade => null;
 }
 
 /// <summary>A plugin that makes bdevs.</summary>

@@ -9,7 +9,6 @@ internal sealed class BdevChannel : IBdevChannel
 {
     private readonly BdevDescriptor _descriptor;
     private readonly BdevEntry _entry;
-    private readonly Bdev _bdev;
     private readonly BdevQueue _queue;
     private readonly uint _blockSize;
     private BdevQueueChannel? _channel;
@@ -18,13 +17,15 @@ internal sealed class BdevChannel : IBdevChannel
     {
         _descriptor = descriptor;
         _entry = descriptor.Entry;
-        _bdev = descriptor.Bdev;
         _channel = channel;
         _queue = channel.Queue;
-        _blockSize = _bdev.BlockSize;
+        _blockSize = descriptor.Bdev.BlockSize;
     }
 
-    public Bdev Bdev => _bdev;
+    // The queue has the bdev of now: an upgrade of its module exchanges it.
+    private Bdev _bdev => _queue.Bdev;
+
+    public Bdev Bdev => _queue.Bdev;
     public bool IsReady => _queue.IsReady;
     internal BdevQueue Queue => _queue;
 

@@ -6,8 +6,8 @@ namespace Spindle.Host.Bdevs;
 /// <summary>An open of a bdev.</summary>
 internal sealed class BdevDescriptor : IBdevDescriptor
 {
-    private readonly BdevEventCallback _events;
-    private readonly object? _state;
+    private BdevEventCallback _events;
+    private object? _state;
     private readonly IStorageThread _thread;
     private volatile bool _writable;
     private int _closed;
@@ -30,6 +30,9 @@ internal sealed class BdevDescriptor : IBdevDescriptor
     public Bdev Bdev => Entry.Bdev;
     public bool IsWritable => _writable;
     internal bool IsClosed => Volatile.Read(ref _closed) != 0;
+
+    /// <summary>Sends the events elsewhere. On the app thread.</summary>
+    internal void Redirect(BdevEventCallback events, object? state) => (_events, _state) = (events, state);
 
     internal void MakeWritable() => _writable = true;
 
@@ -58,5 +61,7 @@ internal sealed class BdevDescriptor : IBdevDescriptor
             if (Entry.Descriptors.Count == 0) allClosed = Entry.AllClosed;
         }
         allClosed?.TrySetResult();
+        // A closed descriptor that somebody keeps must not keep its opener's code.
+        (_events, _state) = (static (_, _, _) => { }, null);
     }
 }

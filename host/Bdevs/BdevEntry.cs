@@ -10,6 +10,7 @@ internal sealed class BdevEntry : IoDevice
     private readonly Lock _statisticsLock = new();
     private BdevStatistics _ended;
     private volatile bool _isRemoving;
+    private volatile BdevHandover? _handover;
 
     internal BdevEntry(BdevRegistry registry, Bdev bdev)
     {
@@ -18,12 +19,19 @@ internal sealed class BdevEntry : IoDevice
     }
 
     internal BdevRegistry Registry { get; }
-    internal Bdev Bdev { get; }
+    internal Bdev Bdev { get; set; }
     internal BdevClaims Claims { get; } = new();
     internal BdevRangeLocks RangeLocks { get; } = new();
     internal List<BdevDescriptor> Descriptors { get; } = [];
     internal Lock DescriptorLock { get; } = new();
     internal TaskCompletionSource? AllClosed { get; set; }
+
+    /// <summary>The upgrade of the bdev's module that holds its I/O; null when there is none. New channels begin held while it is set.</summary>
+    internal BdevHandover? Handover
+    {
+        get => _handover;
+        set => _handover = value;
+    }
 
     /// <summary>Serializes resets.</summary>
     internal SemaphoreSlim ResetTurn { get; } = new(1);
@@ -106,6 +114,7 @@ internal sealed class BdevQueueChannel : IoChannel
     {
         var module = entry.Registry.Threads.GetChannel(entry.Bdev);
         Queue = new BdevQueue(entry, thread, module);
+        if (entry.Handover is not null) Queue.HoldForHandover();
         entry.RangeLocks.AddQueue(Queue);
     }
 

@@ -29,6 +29,13 @@ public sealed class BdevExaminer
     /// <summary>Shows a module no more bdevs.</summary>
     public void Remove(BdevModule module) => _modules.Remove(module);
 
+    /// <summary>Another version of a module is shown new bdevs from now on; those there are it knows.</summary>
+    internal void Replace(BdevModule? old, BdevModule? next)
+    {
+        if (old is not null) _modules.Remove(old);
+        if (next is not null) _modules.Add(next);
+    }
+
     /// <summary>The names given to <c>bdev_examine</c>, to be saved with the configuration.</summary>
     public IReadOnlyCollection<string> Requested => _allowed;
 

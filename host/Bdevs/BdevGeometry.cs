@@ -23,6 +23,31 @@ internal static class BdevGeometry
         if (bdev.MaxSegments < 0) throw Invalid(bdev, nameof(Bdev.MaxSegments), "is negative");
     }
 
+    /// <summary>Refuses a bdev of another version of a module that those who have the old one open would take for another disk.</summary>
+    internal static void CheckReplacement(Bdev old, Bdev next)
+    {
+        if (ReferenceEquals(old, next) || next.HostEntry is not null) throw NoReplacement(old, "is registered already");
+        Same("Name", old.Name, next.Name);
+        Same(nameof(Bdev.BlockSize), old.BlockSize, next.BlockSize);
+        Same(nameof(Bdev.MetadataSize), old.MetadataSize, next.MetadataSize);
+        Same(nameof(Bdev.MetadataInterleaved), old.MetadataInterleaved, next.MetadataInterleaved);
+        Same(nameof(Bdev.DifType), old.DifType, next.DifType);
+        Same(nameof(Bdev.DifIsHeadOfMetadata), old.DifIsHeadOfMetadata, next.DifIsHeadOfMetadata);
+        Same(nameof(Bdev.AtomicCompareAndWriteBlocks), old.AtomicCompareAndWriteBlocks, next.AtomicCompareAndWriteBlocks);
+        Same(nameof(Bdev.WriteCache), old.WriteCache, next.WriteCache);
+        Check(next);
+        foreach (var type in Enum.GetValues<BdevIoType>())
+            if (old.Supports(type) && !next.Supports(type)) throw NoReplacement(old, $"does not support {type}, which the old one does");
+
+        void Same<T>(string member, T was, T now)
+        {
+            if (!EqualityComparer<T>.Default.Equals(was, now)) throw NoReplacement(old, $"has {member} {now}, not {was} as before");
+        }
+    }
+
+    private static SpindleException NoReplacement(Bdev old, string what) =>
+        new(Errno.EPROTO, $"The new version's bdev '{old.Name}' {what}; those who have it open rely on it.");
+
     private static SpindleException Invalid(Bdev bdev, string member, string what) =>
         new(Errno.EINVAL, $"Bdev '{bdev.Name}' cannot be registered: its {member} {what}.");
 }

@@ -20,7 +20,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private const uint Deferred = 4;    // completed inside submit, to be finished next turn
     private const uint Queued = 8;      // held by the host
 
-    private readonly bool _flushes;
+    private bool _flushes;
     // I/O objects are known by their place in _all wherever an I/O passes: storing a number costs less than storing a reference, which has to
     // tell the collector.
     private BdevIo[] _all = [];
@@ -49,16 +49,18 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         Bdev = entry.Bdev;
         Thread = thread;
         ModuleChannel = moduleChannel;
-        // Only bdevs that override it pay for it.
-        _flushes = Bdev.GetType().GetMethod(nameof(Bdev.FlushChannel))!.DeclaringType != typeof(Bdev);
+        _flushes = Flushes(Bdev);
         Limits = new BdevLimits(Bdev, entry.Registry.Iobuf.LargeBufferSize);
     }
 
+    // Only bdevs that override it pay for it.
+    private static bool Flushes(Bdev bdev) => bdev.GetType().GetMethod(nameof(Bdev.FlushChannel))!.DeclaringType != typeof(Bdev);
+
     internal BdevEntry Entry { get; }
-    internal Bdev Bdev { get; }
+    internal Bdev Bdev { get; private set; }
     internal StorageThreadCore Thread { get; }
-    internal IoChannel ModuleChannel { get; }
-    internal BdevLimits Limits { get; }
+    internal IoChannel ModuleChannel { get; private set; }
+    internal BdevLimits Limits { get; private set; }
 
     /// <summary>I/Os the module has.</summary>
     internal int Outstanding { get; private set; }

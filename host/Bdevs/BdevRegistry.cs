@@ -125,6 +125,49 @@ public sealed class BdevRegistry : IDisposable
     internal static BdevEntry EntryOf(Bdev bdev) => bdev.HostEntry as BdevEntry
         ?? throw new SpindleException(Errno.ENODEV, $"Bdev '{bdev.Name}' is not registered.");
 
+    /// <summary>The upgrade that holds I/O now; null when there is none. On the app thread.</summary>
+    internal BdevHandover? CurrentHandover { get; set; }
+
+    /// <summary>The entries of a module's bdevs, in the order of registration.</summary>
+    internal IReadOnlyList<BdevEntry> EntriesOf(string module)
+    {
+        lock (_lock) return [.. _entries.Where(e => e.Bdev.ModuleName == module)];
+    }
+
+    /// <summary>Who uses a module's bdevs: "bdev by module", one for each open descriptor of another module.</summary>
+    public IReadOnlyList<string> UsesOf(string module)
+    {
+        var uses = new List<string>();
+        foreach (var entry in EntriesOf(module))
+            lock (entry.DescriptorLock)
+                uses.AddRange(entry.Descriptors.Where(d => d.Module != module).Select(d => $"bdev '{entry.Bdev.Name}' is open by {d.Module}").Distinct());
+        return uses;
+    }
+
+    /// <summary>Puts another version's bdev in the place of one.</summary>
+    internal void Exchange(BdevEntry entry, Bdev old, Bdev next, string module, IModuleContext context)
+    {
+        lock (_lock)
+        {
+            next.BlockCount = old.BlockCount;
+            next.Uuid = old.Uuid;
+            next.Aliases.Clear();
+            foreach (string alias in old.Aliases) next.Aliases.Add(alias);
+            (next.HostEntry, next.ModuleName, next.Context) = (entry, module, context);
+            (old.HostEntry, old.Context) = (null, null);
+            entry.Bdev = next;
+        }
+    }
+
+    internal void Adopt(BdevDescriptor descriptor, string module, BdevEventCallback events, object? state)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        if (descriptor.IsClosed) throw new SpindleException(Errno.EBADF, "The descriptor is closed.");
+        if (CurrentHandover is not { } handover || handover.Module != module || descriptor.Module != module)
+            throw new SpindleException(Errno.EINVAL, $"Module '{module}' is not being upgraded, or the descriptor is not its own.");
+        handover.Adopt(descriptor, events, state);
+    }
+
     /// <summary>The registry as one module sees it.</summary>
     /// <param name="module">The module's name.</param>
     /// <param name="context">Gives the module's context once there is one; stored with its bdevs.</param>
@@ -164,6 +207,8 @@ public sealed class BdevRegistry : IDisposable
     public async Task UnregisterAsync(Bdev bdev)
     {
         var entry = EntryOf(bdev);
+        while (entry.Handover is { } handover) await handover.Ended;
+        bdev = entry.Bdev;
         lock (_lock)
         {
             if (entry.IsRemoving) throw new SpindleException(Errno.ENODEV, $"Bdev '{bdev.Name}' is being removed already.");

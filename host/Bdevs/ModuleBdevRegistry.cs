@@ -27,5 +27,7 @@ internal sealed class ModuleBdevRegistry(BdevRegistry registry, string module, F
 
     public void Resize(Bdev bdev, ulong blockCount) => BdevRegistry.Resize(bdev, blockCount);
 
+    public void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state) => registry.Adopt((BdevDescriptor)descriptor, module, events, state);
+
     public Task WaitForExamineAsync() => registry.Examiner.WaitAsync();
 }

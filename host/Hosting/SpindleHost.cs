@@ -67,6 +67,9 @@ public sealed partial class SpindleHost : IAsyncDisposable
     /// <summary>The modules.</summary>
     public ModuleHost Modules { get; private set; } = null!;
 
+    /// <summary>Loads, unloads and upgrades modules while the host runs; on the app thread (<see cref="InvokeAsync"/>).</summary>
+    public ModuleControl ModuleControl { get; private set; } = null!;
+
     /// <summary>The environment: its name, the available cores, what it does without.</summary>
     public IHostEnvironment Environment => _environment;
 

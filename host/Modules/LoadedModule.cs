@@ -63,6 +63,12 @@ public sealed class LoadedModule
 
     internal ServiceProvider? Provider { get; set; }
 
+    /// <summary>The settings it was given, JSON.</summary>
+    public string SettingsJson { get; internal set; } = "{}";
+
+    /// <summary>How it hands over to another version; null when it cannot.</summary>
+    internal ModuleUpgrade? Upgrade { get; set; }
+
     internal MethodPreparation? Preparation { get; set; }
 
     /// <summary>True when the assembly of that simple name is the module's code.</summary>

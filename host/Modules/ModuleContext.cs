@@ -14,7 +14,11 @@ internal sealed class ModuleContext : IModuleContext
     private readonly IModuleHostServices _host;
     private IServiceProvider? _services;
 
-    public ModuleContext(IModuleHostServices host, ModuleManifest manifest, string settingsJson)
+    /// <param name="host">The host.</param>
+    /// <param name="manifest">The module's.</param>
+    /// <param name="settingsJson">Its settings.</param>
+    /// <param name="upgradeRpc">For a version that is to take over from another: where its methods are kept until then.</param>
+    public ModuleContext(IModuleHostServices host, ModuleManifest manifest, string settingsJson, IRpcRegistrar? upgradeRpc = null)
     {
         _host = host;
         ModuleName = manifest.Name;
@@ -22,7 +26,8 @@ internal sealed class ModuleContext : IModuleContext
         SettingsJson = settingsJson;
         Logging = new ModuleLoggerFactory(host.Logging, manifest.Name);
         Bdevs = host.BdevsOf(this);
-        Rpc = host.RpcOf(manifest.Name);
+        Rpc = upgradeRpc ?? host.RpcOf(manifest.Name);
+        IsUpgrade = upgradeRpc is not null;
     }
 
     public string ModuleName { get; }
@@ -36,6 +41,7 @@ internal sealed class ModuleContext : IModuleContext
     public ILoggerFactory Logging { get; }
     public INotifications Notifications => _host.Notifications;
     public string SettingsJson { get; }
+    public bool IsUpgrade { get; }
 
     public IServiceProvider Services
     {

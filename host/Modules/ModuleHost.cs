@@ -67,7 +67,7 @@ public sealed class ModuleHost
             await Task.Run(() => LoadCode(module)).ConfigureAwait(false);
             await _host.Threads.AppThread.InvokeAsync(() =>
             {
-                Compose(module, settingsJson);
+                Compose(module, settingsJson, null);
                 return Task.CompletedTask;
             }).ConfigureAwait(false);
             return module;
@@ -84,6 +84,7 @@ public sealed class ModuleHost
     public async Task StartAsync(LoadedModule module, CancellationToken cancellationToken = default)
     {
         string? failure = null;
+        var code = ModuleErrorCode.StartFailed;
         await _host.Threads.AppThread.InvokeAsync(async () =>
         {
             if (module.State != ModuleState.Loaded)
@@ -91,12 +92,7 @@ public sealed class ModuleHost
             module.State = ModuleState.Starting;
             try
             {
-                await (module.Instance switch
-                {
-                    BdevModule bdevs => bdevs.InitializeAsync(module.Context!, cancellationToken),
-                    FrontEnd frontEnd => frontEnd.StartAsync(module.Context!, cancellationToken),
-                    _ => Task.CompletedTask,
-                });
+                await RunStartAsync(module, cancellationToken);
                 if (module.Instance is BdevModule examiner) _host.AddExaminer(examiner);
                 module.State = ModuleState.Running;
             }
@@ -104,11 +100,37 @@ public sealed class ModuleHost
             {
                 module.State = ModuleState.Faulty;
                 failure = TextOf(e);
+                if (e is ModuleException { Code: ModuleErrorCode.StartTimeout }) code = ModuleErrorCode.StartTimeout;
             }
         }).ConfigureAwait(false);
         if (failure is null) return;
         await EndAsync(module, runStop: true).ConfigureAwait(false);
-        throw new ModuleException(ModuleErrorCode.StartFailed, module.Manifest.Identity, $"could not be started: {failure}");
+        throw new ModuleException(code, module.Manifest.Identity, $"could not be started: {failure}");
+    }
+
+    /// <summary>How long a module's start may take.</summary>
+    public TimeSpan StartTimeout { get; set; } = TimeSpan.FromSeconds(30);
+
+    // On the app thread.
+    internal async Task RunStartAsync(LoadedModule module, CancellationToken cancellationToken)
+    {
+        using var given = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var start = module.Instance switch
+        {
+            BdevModule bdevs => bdevs.InitializeAsync(module.Context!, given.Token),
+            FrontEnd frontEnd => frontEnd.StartAsync(module.Context!, given.Token),
+            _ => Task.CompletedTask,
+        };
+        try
+        {
+            await start.WaitAsync(StartTimeout, cancellationToken);
+        }
+        catch (TimeoutException) when (!start.IsCompleted)
+        {
+            await given.CancelAsync();
+            throw new ModuleException(ModuleErrorCode.StartTimeout, module.Manifest.Identity,
+                $"did not start within {StartTimeout.TotalSeconds:0.#} s; its InitializeAsync or StartAsync waits for something that does not come.");
+        }
     }
 
     /// <summary>Compiles the modules' methods on a thread of its own, before they are first used on a reactor.</summary>
@@ -130,6 +152,12 @@ public sealed class ModuleHost
         _log.LogWarning("Module {Module} is stopped, but something still holds its code {Seconds} s after it was unloaded: "
             + "a thread of its own, an undisposed timer, a registered callback, a kept exception or delegate.", module.Manifest.Identity, UnloadTimeout.TotalSeconds);
         return false;
+    }
+
+    /// <summary>Another version has taken over from a module.</summary>
+    internal void Exchange(LoadedModule old, LoadedModule next)
+    {
+        lock (_lock) _modules[_modules.IndexOf(old)] = next;
     }
 
     /// <summary>Stops all modules, the latest first; for the end of the host. Their code is dropped but not waited for.</summary>
@@ -154,7 +182,7 @@ public sealed class ModuleHost
 
     // Not inlined, so that no local of a longer-lived method keeps the plugin's objects.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static void LoadCode(LoadedModule module)
+    internal static void LoadCode(LoadedModule module)
     {
         var manifest = module.Manifest;
         ContractCheck.Run(manifest);
@@ -175,7 +203,7 @@ public sealed class ModuleHost
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private void Compose(LoadedModule module, string settingsJson)
+    internal void Compose(LoadedModule module, string settingsJson, IRpcRegistrar? upgradeRpc)
     {
         var step = "its constructor";
         try
@@ -186,7 +214,8 @@ public sealed class ModuleHost
             if (instance.Name != module.Name)
                 throw new ModuleException(ModuleErrorCode.EntryTypeInvalid, module.Manifest.Identity,
                     $"its entry {module.Manifest.Entry} calls itself \"{instance.Name}\"; Name must be the one in module.json.");
-            module.Context = new ModuleContext(_host, module.Manifest, settingsJson);
+            module.SettingsJson = settingsJson;
+            module.Context = new ModuleContext(_host, module.Manifest, settingsJson, upgradeRpc);
 
             step = "ConfigureServices";
             var services = new ServiceCollection();
@@ -200,6 +229,9 @@ public sealed class ModuleHost
             step = "the registration of its RPC methods";
             foreach (var binder in module.Assembly.GetCustomAttributes<RpcBinderAttribute>())
                 ((RpcBinder)Activator.CreateInstance(binder.BinderType, nonPublic: true)!).Register(module.Context.Rpc, module.Provider);
+
+            step = "Upgrade";
+            module.Upgrade = instance.Upgrade;
         }
         catch (Exception e) when (e is not ModuleException)
         {
@@ -223,7 +255,7 @@ public sealed class ModuleHost
 
     /// <summary>Takes a module through its end.</summary>
     /// <returns>Its context's weak reference; null when its code stays, or was not loaded.</returns>
-    private async Task<WeakReference?> EndAsync(LoadedModule module, bool runStop)
+    internal async Task<WeakReference?> EndAsync(LoadedModule module, bool runStop)
     {
         try
         {
@@ -273,11 +305,12 @@ public sealed class ModuleHost
     }
 
     [MethodImpl(MethodImplOptions.NoInlining)]
-    private static WeakReference? Drop(LoadedModule module)
+    internal static WeakReference? Drop(LoadedModule module)
     {
         module.Context?.Drop();
         module.Context = null;
         module.Instance = null;
+        module.Upgrade = null;
         module.Provider = null;
         module.Assembly = null;
         module.Preparation = null;
@@ -289,7 +322,7 @@ public sealed class ModuleHost
     }
 
     /// <summary>What an exception says, without the object.</summary>
-    private static string TextOf(Exception exception)
+    internal static string TextOf(Exception exception)
     {
         var cause = exception is TargetInvocationException or AggregateException { InnerExceptions.Count: 1 } ? exception.InnerException ?? exception : exception;
         return cause is SpindleException ? cause.Message : $"{cause.GetType().FullName}: {cause.Message}";

@@ -147,6 +147,8 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         RpcMethodEntry? entry = null;
         try
         {
+            // While its module is being upgraded a call waits, and then goes to the new version.
+            while (registry.GateOf(method) is { } opened) await opened.WaitAsync(cancellationToken);
             entry = registry.BeginCall(method);
             var handler = entry.Handler;
             using var writer = new RpcJsonWriter(output);
@@ -222,6 +224,8 @@ internal readonly record struct RpcError(int Code, string Message)
     /// <summary>The negated error number; the message starts with the C library's words, which clients compare.</summary>
     public static RpcError From(SpindleException exception)
     {
+        // What can be wrong with a module has codes of its own, for programs; the sentence is for people.
+        if (exception is Modules.ModuleException module) return new RpcError(-1000 - (int)module.Code, $"{module.Message} ({module.Code})");
         var words = Errno.Message(exception.Errno);
         return new RpcError(-exception.Errno, exception.Message.StartsWith(words, StringComparison.Ordinal) ? exception.Message : $"{words}: {exception.Message}");
     }

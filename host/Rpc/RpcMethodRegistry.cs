@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Logging;
 using Spindle.Rpc;
@@ -10,6 +11,7 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
     readonly Lock _lock = new();
     readonly Dictionary<string, RpcMethodEntry> _methods = new(StringComparer.Ordinal);
     readonly List<string> _order = [];
+    readonly ConcurrentDictionary<string, Gate> _gates = new(StringComparer.Ordinal);
     readonly Dictionary<string, Drain> _calls = new(StringComparer.Ordinal);
     RpcPhase _phase = RpcPhase.Startup;
 
@@ -54,6 +56,76 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
                 _methods.Add(name, new RpcMethodEntry(name, owner, handler));
                 _order.Add(name);
             }
+        }
+    }
+
+    /// <summary>Keeps new calls of a module's methods waiting until the returned object is disposed, and returns when none runs.</summary>
+    /// <exception cref="SpindleException">ETIMEDOUT: a call does not end.</exception>
+    internal async Task<IDisposable> HoldAsync(string owner, TimeSpan timeout)
+    {
+        var gate = new Gate(this, owner);
+        Task idle = Task.CompletedTask;
+        lock (_lock)
+        {
+            if (!_gates.TryAdd(owner, gate)) throw new SpindleException(Errno.EBUSY, $"The RPC methods of module '{owner}' are being exchanged already.");
+            if (_calls.TryGetValue(owner, out var drain)) idle = (drain.Empty ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        }
+        try
+        {
+            await idle.WaitAsync(timeout);
+            return gate;
+        }
+        catch (TimeoutException)
+        {
+            gate.Dispose();
+            throw new SpindleException(Errno.ETIMEDOUT, $"An RPC call of module '{owner}' did not end within {timeout.TotalSeconds:0.#} s.");
+        }
+    }
+
+    /// <summary>What a call of the method has to wait for first; null for nothing.</summary>
+    internal Task? GateOf(string method)
+    {
+        if (_gates.IsEmpty) return null;
+        lock (_lock) return _methods.TryGetValue(method, out var entry) && _gates.TryGetValue(entry.Owner, out var gate) ? gate.Opened : null;
+    }
+
+    /// <summary>Refuses handlers that could not be registered in the place of a module's present ones.</summary>
+    /// <exception cref="SpindleException">EEXIST: another module has a method of that name.</exception>
+    internal void CheckReplacement(string owner, IReadOnlyList<RpcMethodHandler> handlers)
+    {
+        var names = handlers.SelectMany(h => h.DeprecatedAliases.Prepend(h.Name)).ToList();
+        if (names.GroupBy(n => n).FirstOrDefault(g => g.Count() > 1) is { } twice)
+            throw new SpindleException(Errno.EEXIST, $"RPC method '{twice.Key}' of module '{owner}' is registered twice; rename one.");
+        lock (_lock)
+            foreach (var name in names)
+                if (_methods.TryGetValue(name, out var taken) && taken.Owner != owner)
+                    throw new SpindleException(Errno.EEXIST, $"RPC method '{name}' of module '{owner}' is registered already, by module '{taken.Owner}'; rename it.");
+    }
+
+    /// <summary>Puts handlers in the place of all of a module's, while its calls are held.</summary>
+    internal void Replace(string owner, IReadOnlyList<RpcMethodHandler> handlers)
+    {
+        lock (_lock)
+        {
+            foreach (var name in _methods.Values.Where(m => m.Owner == owner).Select(m => m.Name).ToArray())
+            {
+                _methods.Remove(name);
+                _order.Remove(name);
+            }
+            foreach (var handler in handlers) Register(handler, owner);
+        }
+    }
+
+    sealed class Gate(RpcMethodRegistry registry, string owner) : IDisposable
+    {
+        readonly TaskCompletionSource _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Opened => _opened.Task;
+
+        public void Dispose()
+        {
+            registry._gates.TryRemove(new KeyValuePair<string, Gate>(owner, this));
+            _opened.TrySetResult();
         }
     }
 

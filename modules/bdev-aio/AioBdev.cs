@@ -28,6 +28,9 @@ public sealed class AioBdev : Bdevs.Bdev
         _writeZeroes = parameters.Fallocate && !file.IsReadOnly && (file.CanWriteZeroes || file.CanDeallocate);
     }
 
+    /// <summary>What it was made with.</summary>
+    internal AioCreateParameters Parameters => _parameters;
+
     /// <summary>The file.</summary>
     internal RingFile File { get; }
 

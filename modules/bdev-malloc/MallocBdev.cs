@@ -35,6 +35,12 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
         WriteCache = true;
     }
 
+    /// <summary>Its memory.</summary>
+    internal MallocStore Store => _store;
+
+    /// <summary>What it was made with.</summary>
+    internal MallocOptions Options => _options;
+
     /// <inheritdoc/>
     public override bool Supports(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.Unmap or BdevIoType.Flush
         or BdevIoType.Reset or BdevIoType.WriteZeroes or BdevIoType.Compare or BdevIoType.Abort or BdevIoType.Copy;

@@ -2,6 +2,7 @@ using System.Runtime.InteropServices;
 using Spindle.Bdevs;
 using Spindle.Dif;
 using Spindle.Memory;
+using Spindle.Modules;
 
 namespace Spindle.Bdev.Malloc;
 
@@ -42,7 +43,7 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         try
         {
             if (options.MetadataBytes > 0) _metadataBuffer = Allocate(memory, options.MetadataBytes);
-            _written = (byte*)NativeMemory.AllocZeroed((options.DataBytes >> ChunkShift) + 1);
+            _written = (byte*)NativeMemory.AllocZeroed(Marks(options.DataBytes));
         }
         catch
         {
@@ -51,6 +52,49 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         }
         _data = (byte*)_dataBuffer.Address;
         _metadata = _metadataBuffer is null ? null : (byte*)_metadataBuffer.Address;
+    }
+
+    /// <summary>Takes over what another version of the module exported.</summary>
+    /// <exception cref="SpindleException">EPROTO: the memory does not fit the options.</exception>
+    public MallocStore(MallocOptions options, DmaBuffer data, DmaBuffer? metadata, byte[] written)
+    {
+        if (data.Size < options.DataBytes || (metadata?.Size ?? 0) < options.MetadataBytes || (nuint)written.Length != Marks(options.DataBytes))
+            throw new SpindleException(Errno.EPROTO, $"The memory handed over does not fit {options.BlockCount} blocks of {options.BlockSize} bytes.");
+        _blockSize = options.BlockSize;
+        _metadataSize = options.MetadataSize;
+        _blockCount = options.BlockCount;
+        _protection = options.Protection;
+        _dataBuffer = data;
+        _metadataBuffer = metadata;
+        _data = (byte*)data.Address;
+        _metadata = metadata is null ? null : (byte*)metadata.Address;
+        _written = (byte*)NativeMemory.Alloc((nuint)written.Length);
+        written.CopyTo(new Span<byte>(_written, written.Length));
+    }
+
+    private static nuint Marks(nuint bytes) => (bytes >> ChunkShift) + 1;
+
+    /// <summary>Writes down what another version of the module needs to take over.</summary>
+    public void Export(BdevState state)
+    {
+        state.Set("data", _dataBuffer);
+        if (_metadataBuffer is not null) state.Set("metadata", _metadataBuffer);
+        state.Set("written", new ReadOnlySpan<byte>(_written, (int)Marks((nuint)(_blockCount * _blockSize))).ToArray());
+    }
+
+    /// <summary>Ends the work in the background.</summary>
+    public Task StopPrefaultAsync()
+    {
+        _ending = true;
+        return _prefault;
+    }
+
+    /// <summary>The memory is another version's now.</summary>
+    public void LetGo()
+    {
+        _ending = true;
+        NativeMemory.Free(_written);
+        _written = null;
     }
 
     private static DmaBuffer Allocate(IDmaMemory memory, nuint bytes)

@@ -26,6 +26,9 @@ public sealed unsafe class NullBdev : Bdevs.Bdev
         DifCheckFlags = ProtectionInformation.DefaultFlags(DifType);
     }
 
+    /// <summary>What it was made with.</summary>
+    internal NullCreateParameters Parameters => _parameters;
+
     /// <inheritdoc/>
     public override bool Supports(BdevIoType type) =>
         type is BdevIoType.Read or BdevIoType.Write or BdevIoType.WriteZeroes or BdevIoType.Reset or BdevIoType.Abort;

@@ -21,11 +21,17 @@ public sealed class NullRpc(IModuleContext context)
         Require(p.DifType is >= 0 and <= 3, $"dif_type {p.DifType} must be 0 (none), 1, 2 or 3.");
         Require(p.DifPiFormat <= 2, $"dif_pi_format {p.DifPiFormat} must be 0 (16-bit guard), 1 (32-bit) or 2 (64-bit).");
         Require((UInt128)p.NumBlocks * (p.BlockSize + p.MdSize) <= (UInt128)long.MaxValue, $"num_blocks {p.NumBlocks} of {p.BlockSize} bytes is more than 2^63 bytes.");
+        context.Bdevs.Register(Make(p));
+        return p.Name;
+    }
+
+    /// <summary>Makes a bdev of parameters that were checked.</summary>
+    internal static NullBdev Make(NullCreateParameters p)
+    {
         var type = (DifType)p.DifType;
         var protection = type == DifType.None ? null : new ProtectionInformation(p.BlockSize, p.MdSize, interleaved: true, p.DifIsHeadOfMd, type,
             ProtectionInformation.DefaultFlags(type), (DifFormat)p.DifPiFormat);
-        context.Bdevs.Register(new NullBdev(p, protection));
-        return p.Name;
+        return new NullBdev(p, protection);
     }
 
     /// <summary>Deletes a bdev that this module made.</summary>

@@ -37,6 +37,9 @@ public sealed class PassthruBdev : Bdevs.Bdev
         WriteCache = lower.WriteCache;
     }
 
+    /// <summary>The base, open.</summary>
+    internal IBdevDescriptor Descriptor => _descriptor;
+
     /// <summary>The bdev below.</summary>
     internal Bdevs.Bdev Base => _descriptor.Bdev;
 

@@ -122,6 +122,38 @@ public sealed class PassthruCollection
         return true;
     }
 
+    /// <summary>Writes down all of them for another version of the module.</summary>
+    internal void Export(UpgradeState state)
+    {
+        state.Set("count", _associations.Count);
+        for (int i = 0; i < _associations.Count; i++)
+        {
+            var association = _associations[i];
+            state.Set($"{i}.base", association.Bdev?.BaseName ?? association.BaseName);
+            state.Set($"{i}.name", association.Name);
+            state.Set($"{i}.uuid", association.Uuid);
+            if (association.Bdev is { } bdev) state.Add(bdev).Set("descriptor", bdev.Descriptor);
+        }
+    }
+
+    /// <summary>Takes over from another version of the module.</summary>
+    internal void Import(UpgradeState state)
+    {
+        int count = state.Get<int>("count");
+        for (int i = 0; i < count; i++)
+        {
+            var association = new Association(state.Get<string>($"{i}.base"), state.Get<string>($"{i}.name"), state.Get<Guid>($"{i}.uuid"));
+            _associations.Add(association);
+            if (state.Bdevs.FirstOrDefault(b => b.Name == association.Name) is not { } values) continue;
+            var descriptor = values.Get<IBdevDescriptor>("descriptor");
+            var bdev = new PassthruBdev(association.Name, descriptor, values.Uuid, () => association.Bdev = null);
+            association.Bdev = bdev;
+            association.OnEvent = (_, type) => OnBaseEvent(bdev, type);
+            _context.Bdevs.Adopt(descriptor, static (type, _, state) => ((Association)state!).OnBaseEvent(type), association);
+            values.Replacement = bdev;
+        }
+    }
+
     private void OnBaseEvent(PassthruBdev bdev, BdevEventType type)
     {
         switch (type)

@@ -29,5 +29,8 @@ public sealed class PassthruModule : BdevModule
     /// <inheritdoc/>
     public override void WriteConfig(IConfigWriter writer) => _collection?.WriteConfig(writer);
 
+    /// <inheritdoc/>
+    public override ModuleUpgrade Upgrade => new PassthruUpgrade(() => _collection);
+
     private PassthruCollection Collection(IModuleContext context) => _collection ??= new PassthruCollection(context);
 }

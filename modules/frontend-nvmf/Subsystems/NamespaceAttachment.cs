@@ -139,9 +139,24 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
                 subscription.RemoveCame = true;
                 if (subscription.Namespace is { } gone) _ = subscription.Owner.RemoveGoneAsync(subscription.Subsystem, gone);
                 break;
+            case BdevEventType.Replaced:
+                if (subscription.Namespace is { } replaced) subscription.Owner.OnReplaced(subscription.Subsystem, replaced.Nsid);
+                break;
             case BdevEventType.Resize:
                 if (subscription.Namespace is { } resized) subscription.Subsystem.NotifyNamespaceChanged(resized.Nsid);
                 break;
+        }
+    }
+
+    private void OnReplaced(NvmfSubsystem subsystem, uint nsid)
+    {
+        foreach (NvmfPollGroup group in groups())
+        {
+            group.Thread.Send(static state =>
+            {
+                var (group, id, nsid) = ((NvmfPollGroup, int, uint))state!;
+                group.FindSubsystem(id)?.Find(nsid)?.OnBdevReplaced();
+            }, (group, subsystem.Id, nsid));
         }
     }
 

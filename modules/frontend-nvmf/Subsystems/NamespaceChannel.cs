@@ -8,6 +8,9 @@ internal sealed class NamespaceChannel
 {
     private Action? _drained;
 
+    /// <summary>Another version of the bdev's module has taken over: the bdev is another object of the same geometry.</summary>
+    public void OnBdevReplaced() => Bdev = Channel.Bdev;
+
     public NamespaceChannel(NvmfNamespace ns, IBdevChannel channel)
     {
         Namespace = ns;
@@ -29,7 +32,7 @@ internal sealed class NamespaceChannel
     public IBdevChannel Channel { get; }
 
     /// <summary>The bdev.</summary>
-    public Bdev Bdev { get; }
+    public Bdev Bdev { get; private set; }
 
     /// <summary>Bytes of a block, metadata included.</summary>
     public uint BlockSize { get; }
