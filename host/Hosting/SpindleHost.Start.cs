@@ -88,8 +88,7 @@ public sealed partial class SpindleHost
             provider.GetRequiredService<INotifications>(), _logging.CreateLogger("bdev")));
         services.AddSingleton(provider => new ModuleHost(new HostModuleServices(_environment, _reactors, _iobuf, provider.GetRequiredService<BdevRegistry>(),
             provider.GetRequiredService<RpcMethodRegistry>(), provider.GetRequiredService<INotifications>(), _logging)));
-        services.AddSingleton(provider => new ModuleControl(provider.GetRequiredService<ModuleHost>(), new ModuleCatalogue(_options.ModuleFolders),
-            provider.GetRequiredService<BdevRegistry>(), provider.GetRequiredService<RpcDispatcher>(), _logging.CreateLogger("modules")));
+        services.AddSingleton(new ModuleCatalogue(_options.ModuleFolders));
         foreach (var service in _options.Services) services.AddSingleton(service.GetType(), service);
         services.AddSpindleRpc(new RpcServerOptions { SocketPath = _options.RpcSocket ?? "" });
 

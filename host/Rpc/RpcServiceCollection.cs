@@ -1,7 +1,10 @@
 using System.Reflection;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Logging;
+using Spindle.Host.Bdevs;
 using Spindle.Host.Logging;
+using Spindle.Host.Modules;
 using Spindle.Host.Notifications;
 using Spindle.Host.Rpc.Configuration;
 using Spindle.Modules;
@@ -26,6 +29,9 @@ public static class RpcServiceCollection
         services.AddSingleton<RpcServer>();
         services.AddSingleton<FrameworkSubsystems>();
         services.AddSingleton<ConfigurationLoader>();
+        services.TryAddSingleton(static s => new ModuleCatalogue([]));
+        services.AddSingleton(static s => new ModuleControl(s.GetRequiredService<ModuleHost>(), s.GetRequiredService<ModuleCatalogue>(),
+            s.GetRequiredService<BdevRegistry>(), s.GetRequiredService<RpcDispatcher>(), s.GetRequiredService<ILoggerFactory>().CreateLogger("modules")));
         return services;
     }
 
