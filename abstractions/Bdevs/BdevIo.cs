@@ -129,6 +129,14 @@ public sealed unsafe class BdevIo
 
     internal IoVec* IovPointer => _iovs;
 
+    /// <summary>Leaves the vectors as they are, to be freed by the caller later.</summary>
+    internal nint DetachVectors()
+    {
+        nint vectors = (nint)_iovs;
+        _iovCapacity = 0;
+        return vectors;
+    }
+
     internal void FreeNative()
     {
         NativeMemory.Free(_iovs);

@@ -52,6 +52,7 @@ public abstract class RingOperation
 {
     internal object? HostState;
     internal int HostSlot = -1;
+    internal int HostCrumb;
 
     /// <summary>True from a successful submission until <see cref="OnCompleted"/> is called.</summary>
     public bool IsPending { get; internal set; }

@@ -74,7 +74,7 @@ public sealed class BdevExaminer
             }
             catch (Exception exception)
             {
-                _log.LogError("Module {Module} failed to examine bdev {Bdev}: {Text}", module.Name, bdev.Name, exception.ToString());
+                OnThrew(bdev, module, exception);
             }
         }
         if (bdev.HostEntry is null || BdevRegistry.GetClaim(bdev).Type != BdevClaimType.None) return;
@@ -90,8 +90,15 @@ public sealed class BdevExaminer
         }
         catch (Exception exception)
         {
-            _log.LogError("Module {Module} failed to examine bdev {Bdev}: {Text}", module.Name, bdev.Name, exception.ToString());
+            OnThrew(bdev, module, exception);
         }
+    }
+
+    private void OnThrew(Bdev bdev, BdevModule module, Exception exception)
+    {
+        _log.LogError("Module {Module} failed to examine bdev {Bdev}: {Text}", module.Name, bdev.Name, exception.ToString());
+        // A disk that cannot be read, or whose contents make no sense, is no fault of the module.
+        if (exception is not (SpindleException or OperationCanceledException)) _registry.OnModuleFault(module.Name, bdev.Name, "examination", exception.ToString());
     }
 
     /// <summary>Returns when all examinations, and those they started, have ended.</summary>

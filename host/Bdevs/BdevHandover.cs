@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
+using Spindle.Host.Faults;
 using Spindle.Host.Reactors;
 using Spindle.Modules;
 using Spindle.Threading;
@@ -303,6 +304,8 @@ internal sealed unsafe partial class BdevQueue
         ModuleChannel = channel;
         Limits = new BdevLimits(next, Entry.Registry.Iobuf.LargeBufferSize);
         _flushes = Flushes(next);
+        Breadcrumbs.Release(_crumb);
+        _crumb = Breadcrumbs.Acquire(BdevRegistry.ModuleOf(next), $"submit to bdev '{next.Name}'");
         _shortOfMemory = false;
         Entry.Registry.Threads.PutChannel(old);
     }

@@ -1,6 +1,8 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
+using Spindle.Host.Faults;
+using Spindle.Host.Memory;
 using Spindle.Host.Reactors;
 using Spindle.Memory;
 using Spindle.Threading;
@@ -20,6 +22,8 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private const uint Deferred = 4;    // completed inside submit, to be finished next turn
     private const uint Queued = 8;      // held by the host
 
+    private readonly int* _crumbAt;
+    private int _crumb;
     private bool _flushes;
     // I/O objects are known by their place in _all wherever an I/O passes: storing a number costs less than storing a reference, which has to
     // tell the collector.
@@ -50,6 +54,8 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         Thread = thread;
         ModuleChannel = moduleChannel;
         _flushes = Flushes(Bdev);
+        _crumb = Breadcrumbs.Acquire(BdevRegistry.ModuleOf(Bdev), $"submit to bdev '{Bdev.Name}'");
+        _crumbAt = thread.Crumb;
         Limits = new BdevLimits(Bdev, entry.Registry.Iobuf.LargeBufferSize);
     }
 
@@ -145,11 +151,12 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         for (int i = 0; i < _freeCount; i++)
         {
             var io = _all[_free[i]];
-            io.FreeNative();
+            if (!BufferQuarantine.KeepVectors(io)) io.FreeNative();
             io.Context = null;
         }
         Entry.Registry.Budget.ReturnObjects(_created);
         FreeJobs();
+        Breadcrumbs.Release(_crumb);
     }
 
     internal int QueueIoWait(BdevIoWait entry)
@@ -186,6 +193,10 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
             Thread.AddWork(this);
         }
         uint generation = io.CurrentGeneration;
+        int* crumb = _crumbAt;
+        int outer = *crumb;
+        *crumb = _crumb;
+        if (crumb[1] != 0) Thread.Begin(_crumb);
         try
         {
             Bdev.Submit(ModuleChannel, io);
@@ -194,6 +205,8 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         {
             OnSubmitThrew(io, generation, exception);
         }
+        *crumb = outer;
+        if (crumb[1] != 0) Thread.Begin(outer);
         io.HostFlags &= ~InSubmit;
     }
 
@@ -309,7 +322,15 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         var callback = io.Callback!;
         object? state = io.CallbackState;
         Return(io);
-        callback(state, in result);
+        try
+        {
+            callback(state, in result);
+        }
+        catch (Exception exception)
+        {
+            // The submitter's fault: the module below, whose code is on the stack, goes on.
+            Thread.ReportFault($"completion of an I/O of bdev '{Bdev.Name}'", exception);
+        }
         if (_waitHead is not null || _pendingHead is not null || LocksWaiting) AfterFinish();
     }
 
@@ -344,6 +365,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private void OnBadCompletion(BdevIo io, uint generation, BdevIoResult result)
     {
         bool wrongThread = !ReferenceEquals(StorageThread.Current, Thread);
+        if (BufferQuarantine.IsActive) BufferQuarantine.Return(io, generation);
         Entry.Registry.OnBadCompletion(Bdev, wrongThread ? "on the wrong thread" : "a second time or too late");
         if (!wrongThread)
         {
@@ -390,11 +412,37 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         foreach (var io in All)
         {
             if ((io.HostFlags & WithModule) == 0) continue;
+            BufferQuarantine.Add(io, io.CurrentGeneration, Bdev.Context ?? (object)Bdev.ModuleName);
             io.CurrentGeneration++;
             Outstanding--;
             io.Result = BdevIoResult.FromErrno(Errno.EIO);
             Defer(io);
         }
+    }
+
+    /// <summary>How old the oldest I/O is that the module has, and how many are older than a limit; in ticks.</summary>
+    internal (long Oldest, int Count) OlderThan(long limit)
+    {
+        long oldest = 0, now = Thread.Now;
+        int count = 0;
+        if (Outstanding == 0) return (0, 0);
+        foreach (var io in All)
+        {
+            if ((io.HostFlags & WithModule) == 0 || now - io.SubmitTicks <= limit || io.Type == BdevIoType.Reset) continue;
+            count++;
+            oldest = Math.Max(oldest, now - io.SubmitTicks);
+        }
+        return (oldest, count);
+    }
+
+    /// <summary>Asks the module to abort what it has had for longer than a limit.</summary>
+    internal void AbortOlderThan(long limit)
+    {
+        var abort = new BdevAbort(static (object? _, in BdevIoResult _) => { }, null);
+        foreach (var io in All)
+            if ((io.HostFlags & WithModule) != 0 && Thread.Now - io.SubmitTicks > limit && io.Type is not (BdevIoType.Reset or BdevIoType.Abort))
+                abort.Targets.Add((io, io.CurrentGeneration));
+        Issue(abort);
     }
 
     /// <summary>Hands submitted I/O to the device now.</summary>

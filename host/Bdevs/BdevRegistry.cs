@@ -42,7 +42,7 @@ public sealed class BdevRegistry : IDisposable
     private readonly List<BdevEntry> _entries = [];
     private readonly ILogger _log;
     private DmaBuffer? _zeroes;
-    private long _badCompletionsLogged;
+    private long _faultsLogged;
 
     /// <param name="threads">The reactors.</param>
     /// <param name="memory">For the buffer of zeroes.</param>
@@ -132,6 +132,15 @@ public sealed class BdevRegistry : IDisposable
     internal IReadOnlyList<BdevEntry> EntriesOf(string module)
     {
         lock (_lock) return [.. _entries.Where(e => e.Bdev.ModuleName == module)];
+    }
+
+    /// <summary>All entries.</summary>
+    internal IReadOnlyList<BdevEntry> Entries
+    {
+        get
+        {
+            lock (_lock) return [.. _entries];
+        }
     }
 
     /// <summary>Who uses a module's bdevs: "bdev by module", one for each open descriptor of another module.</summary>
@@ -318,16 +327,35 @@ public sealed class BdevRegistry : IDisposable
 
     private void OnModuleFault(Bdev bdev, string where, string text)
     {
-        _log.LogError("Module {Module} is faulty: bdev {Bdev}, in {Where}. {Text}", bdev.ModuleName, bdev.Name, where, text);
+        // A module that throws for each I/O does so often: say it once per power of two.
+        long count = Interlocked.Increment(ref _faultsLogged);
+        if ((count & (count - 1)) == 0)
+            _log.LogError("Module {Module} is faulty: bdev {Bdev}, in {Where} ({Count} so far). {Text}", ModuleOf(bdev), bdev.Name, where, count, text);
         ModuleFaulted?.Invoke(new ModuleFault(bdev.ModuleName, bdev.Name, where, text));
+    }
+
+    /// <summary>A module threw where it must not, other than for an I/O.</summary>
+    internal void OnModuleFault(string module, string bdev, string where, string text) => ModuleFaulted?.Invoke(new ModuleFault(module, bdev, where, text));
+
+    /// <summary>Name and version of a bdev's module.</summary>
+    internal static string ModuleOf(Bdev bdev) => bdev.Context is { } context ? $"{context.ModuleName} {context.ModuleVersion}" : bdev.ModuleName;
+
+    private readonly Lock _badLock = new();
+    private readonly Dictionary<string, long> _badCompletions = [];
+
+    /// <summary>Second, late or misplaced completions by module.</summary>
+    public long BadCompletionsOf(string module)
+    {
+        lock (_badLock) return _badCompletions.GetValueOrDefault(module);
     }
 
     internal void OnBadCompletion(Bdev bdev, string how)
     {
         // A module that does this does it often: say it once per power of two.
-        long count = Interlocked.Increment(ref _badCompletionsLogged);
+        long count;
+        lock (_badLock) _badCompletions[bdev.ModuleName] = count = _badCompletions.GetValueOrDefault(bdev.ModuleName) + 1;
         if ((count & (count - 1)) == 0)
-            _log.LogError("Module {Module} completed an I/O of bdev {Bdev} {How}; refused ({Count} so far).", bdev.ModuleName, bdev.Name, how, count);
+            _log.LogError("Module {Module} completed an I/O of bdev {Bdev} {How}; refused ({Count} so far).", ModuleOf(bdev), bdev.Name, how, count);
         ModuleFaulted?.Invoke(new ModuleFault(bdev.ModuleName, bdev.Name, "completed " + how, ""));
     }
 
@@ -336,21 +364,29 @@ public sealed class BdevRegistry : IDisposable
     {
         BdevEntry[] entries;
         lock (_lock) entries = [.. _entries.Where(e => e.Bdev.ModuleName == module && !e.IsRemoving).Reverse()];
+        await RemoveAsync(entries, grace);
+    }
+
+    /// <summary>Takes a bdev away whose module does not complete its I/O.</summary>
+    internal Task RemoveStuckAsync(BdevEntry entry, TimeSpan grace) => entry.IsRemoving ? Task.CompletedTask : RemoveAsync([entry], grace);
+
+    private async Task RemoveAsync(BdevEntry[] entries, TimeSpan grace)
+    {
         var removals = entries.Select(e => UnregisterAsync(e.Bdev)).ToArray();
         var all = Task.WhenAll(removals);
-        if (await Task.WhenAny(all, Task.Delay(grace)) != all)
+        // A virtual bdev may hand over what waits only as the one above it goes: again until they are gone.
+        while (await Task.WhenAny(all, Task.Delay(grace)) != all)
         {
             foreach (var entry in entries.Where(e => e.Bdev.HostEntry is not null))
             {
-                await Threads.ForEachChannelAsync(entry, static (channel, _) =>
-                {
-                    ((BdevQueueChannel)channel).Queue.FailOutstanding();
-                    return 0;
-                }, null);
+                // All threads at once: one on a reactor that hangs must not keep the others' I/O.
+                _ = FailOutstandingAsync(entry);
             }
         }
         await all;
     }
+
+    private Task FailOutstandingAsync(BdevEntry entry) => Threads.ForEachChannelAtOnceAsync(entry, static channel => ((BdevQueueChannel)channel).Queue.FailOutstanding());
 
     /// <summary>The counters of a bdev, summed over all threads.</summary>
     public Task<BdevStatistics> GetStatisticsAsync(Bdev bdev) => EntryOf(bdev).GetStatisticsAsync();

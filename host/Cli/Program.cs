@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Spindle.Host.Faults;
 
 namespace Spindle.Cli;
 
@@ -7,7 +8,7 @@ internal static class Program
 {
     private static async Task<int> Main(string[] arguments)
     {
-        UnhandledExceptions.Contain();
+        UncaughtExceptions.Contain();
         // 'perf' hands what follows the tool's name to the tool, options and all.
         if (arguments is ["perf", ..]) return await PerfCommand.RunAsync(arguments[1..]);
 

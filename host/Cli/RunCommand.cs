@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Spindle.Host.Faults;
 using Spindle.Host.Hosting;
 using Spindle.Host.Logging;
 using Spindle.Host.Manifests;
@@ -134,6 +135,6 @@ internal sealed class RunCommand
     private static void ReportContainedExceptions(ILoggerFactory logging)
     {
         var log = logging.CreateLogger("host");
-        UnhandledExceptions.Contained = (text, plugin) => log.LogError("Unhandled exception in module {Module}: {Text}", plugin, text);
+        UncaughtExceptions.Contained += (text, module) => log.LogError("Unhandled exception in module {Module}: {Text}", module, text);
     }
 }

@@ -89,6 +89,7 @@ public sealed partial class SpindleHost
         services.AddSingleton(provider => new ModuleHost(new HostModuleServices(_environment, _reactors, _iobuf, provider.GetRequiredService<BdevRegistry>(),
             provider.GetRequiredService<RpcMethodRegistry>(), provider.GetRequiredService<INotifications>(), _logging)));
         services.AddSingleton(new ModuleCatalogue(_options.ModuleFolders));
+        services.AddSingleton(new HealthSource());
         foreach (var service in _options.Services) services.AddSingleton(service.GetType(), service);
         services.AddSpindleRpc(new RpcServerOptions { SocketPath = _options.RpcSocket ?? "" });
 
@@ -98,7 +99,8 @@ public sealed partial class SpindleHost
         Modules = _services.GetRequiredService<ModuleHost>();
         ModuleControl = _services.GetRequiredService<ModuleControl>();
         Rpc = _services.GetRequiredService<RpcDispatcher>();
-        FaultWatch.Connect(_reactors, BdevLayer, Modules);
+        _faults = new FaultWatch(_reactors, BdevLayer, Modules, Rpc, _options.Faults, _logging.CreateLogger("faults"));
+        _services.GetRequiredService<HealthSource>().Faults = _faults;
         _services.RegisterHostMethods();
         if (_options.RpcSocket is not null) _server = _services.GetRequiredService<RpcServer>();
     }

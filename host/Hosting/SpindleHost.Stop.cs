@@ -20,6 +20,7 @@ public sealed partial class SpindleHost
                 _log.LogError("Still there: {Modules}.", string.Join(", ", Modules.Modules.Select(module => $"{module.Manifest.Identity} ({module.State})")));
             clean &= stopped;
         }
+        _faults?.Dispose();
         // A reactor that is stuck in a module's code cannot be ended; the memory it uses must then stay.
         bool reactors = _reactors is null || await StepAsync("the reactors", _reactors.DisposeAsync().AsTask(), Math.Max(end, System.Environment.TickCount64 + 250)).ConfigureAwait(false);
         if (reactors && clean)

@@ -37,6 +37,7 @@ public sealed partial class SpindleHost : IAsyncDisposable
     private IobufPools _iobuf = null!;
     private ServiceProvider? _services;
     private RpcServer? _server;
+    private FaultWatch? _faults;
     private Task<bool>? _stopped;
 
     private SpindleHost(SpindleHostOptions options)

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Spindle.Host.Faults;
 using Spindle.Host.Manifests;
 using Spindle.Host.Memory;
 using Spindle.Host.Modules.Installation;
@@ -57,6 +58,9 @@ public sealed record SpindleHostOptions
     /// <summary>How long the end may take: I/O in flight, connections, modules. What is not done then is abandoned, which is logged.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>How faults of modules are found, and what is done about them.</summary>
+    public FaultOptions Faults { get; init; } = new();
+
     /// <summary>The default path of the control socket, SPDK's.</summary>
     public const string DefaultRpcSocket = "/var/tmp/spdk.sock";
 
@@ -75,6 +79,7 @@ public sealed record SpindleHostOptions
             Spin = app.Spin,
             Portable = app.Portable,
             Ring = app.Ring,
+            Faults = app.Faults,
             UseHugePages = app.UseHugePages,
             RpcSocket = app.RpcEnabled ? app.RpcSocket ?? DefaultRpcSocket : null,
             Iobuf = iobuf with

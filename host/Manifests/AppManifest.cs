@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using Spindle.Host.Faults;
 using Spindle.Host.Modules;
 
 namespace Spindle.Host.Manifests;
@@ -62,6 +63,9 @@ public sealed partial record AppManifest
     /// <summary>Bytes of a large I/O buffer.</summary>
     public uint? IobufLargeSize { get; init; }
 
+    /// <summary>What is done about faults of modules.</summary>
+    public FaultOptions Faults { get; init; } = new();
+
     /// <summary>Use the portable environment.</summary>
     public bool Portable { get; init; }
 
@@ -91,6 +95,7 @@ public sealed partial record AppManifest
         manifest = ReadRpc(json, manifest);
         manifest = ReadMemory(json, manifest);
         manifest = ReadEnvironment(json, manifest);
+        manifest = ReadFaults(json, manifest);
         json.End();
         if (manifest.Modules.Concat(manifest.FrontEnds).GroupBy(module => module.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw json.Error(manifest.FrontEnds.Any(module => module.Name == twice.Key) ? "frontends" : "modules", $"\"{twice.Key}\" is there twice; remove one");
@@ -172,6 +177,30 @@ public sealed partial record AppManifest
         };
         environment.End();
         return manifest;
+    }
+
+    private static AppManifest ReadFaults(ManifestObject json, AppManifest manifest)
+    {
+        if (json.Object("faults") is not { } faults) return manifest;
+        var defaults = new FaultOptions();
+        manifest = manifest with
+        {
+            Faults = new FaultOptions
+            {
+                HoldLimit = Milliseconds("holdLimitMs", 1, defaults.HoldLimit),
+                HangLimit = Milliseconds("hangLimitMs", 10, defaults.HangLimit),
+                OnHang = Enum.Parse<HangAction>(faults.Word("onHang", "report", "exit", "restart") ?? "report", ignoreCase: true),
+                DumpFolder = faults.String("dumpFolder"),
+                IoTimeout = Milliseconds("ioTimeoutMs", 0, defaults.IoTimeout),
+                OnIoTimeout = Enum.Parse<IoTimeoutAction>(faults.Word("onIoTimeout", "report", "abort", "reset", "remove") ?? "report", ignoreCase: true),
+                HeapLimit = faults.Integer("heapLimitMiB", 1, 1 << 24) is { } limit ? limit << 20 : defaults.HeapLimit,
+                RpcFaults = faults.Boolean("rpcFaults") ?? true,
+            },
+        };
+        faults.End();
+        return manifest;
+
+        TimeSpan Milliseconds(string member, long min, TimeSpan absent) => faults.Integer(member, min, 3_600_000) is { } value ? TimeSpan.FromMilliseconds(value) : absent;
     }
 
     [GeneratedRegex("^[A-Za-z][A-Za-z0-9_-]*$")]

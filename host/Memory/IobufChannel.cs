@@ -81,6 +81,7 @@ internal sealed class IobufChannel : IIobufChannel
     {
         var side = buffer.Length == _small.Pool.BufferSize ? _small : _large;
         if (!side.Pool.Owns(buffer)) throw new ArgumentException("This is not a buffer of the pools, or not its whole length.", nameof(buffer));
+        if (BufferQuarantine.IsActive && BufferQuarantine.Park(side.Pool, buffer)) return;
         if (side.Head is { } waiter)
         {
             Unlink(side, waiter);

@@ -98,6 +98,7 @@ internal sealed unsafe class IobufPool : IDisposable
 
     public void Dispose()
     {
+        BufferQuarantine.Forget(this);
         NativeMemory.Free(_next);
         _memory.Dispose();
     }

@@ -15,6 +15,7 @@ public sealed class ModuleHost
     private readonly ILogger _log;
     private readonly Lock _lock = new();
     private readonly List<LoadedModule> _modules = [];
+    private readonly List<(string Identity, WeakReference Context, object? Owner)> _alive = [];
 
     /// <param name="host">What modules get, and what is done around their lives.</param>
     public ModuleHost(IModuleHostServices host)
@@ -35,6 +36,26 @@ public sealed class ModuleHost
         }
     }
 
+    /// <summary>Modules that are unloaded, but whose code something still holds.</summary>
+    public IReadOnlyList<string> StillHeld
+    {
+        get
+        {
+            lock (_lock)
+            {
+                foreach (var (_, _, owner) in _alive.Where(a => !a.Context.IsAlive))
+                    if (owner is not null) Memory.BufferQuarantine.ReturnAllOf(owner);
+                _alive.RemoveAll(a => !a.Context.IsAlive);
+                return [.. _alive.Select(a => a.Identity)];
+            }
+        }
+    }
+
+    internal void RememberHeld(string identity, WeakReference context, object? owner)
+    {
+        lock (_lock) _alive.Add((identity, context, owner));
+    }
+
     /// <summary>The module of that name; null when it is not loaded.</summary>
     public LoadedModule? Find(string name)
     {
@@ -46,6 +67,12 @@ public sealed class ModuleHost
     public LoadedModule? FindByAssembly(string assemblyName)
     {
         lock (_lock) return _modules.Find(module => module.Owns(assemblyName));
+    }
+
+    /// <summary>The module of that name and version ("bdev-x 1.0.0"); null when it is not loaded.</summary>
+    public LoadedModule? FindByIdentity(string identity)
+    {
+        lock (_lock) return _modules.Find(module => module.Manifest.Identity == identity);
     }
 
     /// <summary>Checks a module, loads its code, makes its entry and services and registers its RPC methods. It is not started yet.</summary>
@@ -147,8 +174,15 @@ public sealed class ModuleHost
     public async Task<bool> UnloadAsync(string name, CancellationToken cancellationToken = default)
     {
         var module = Find(name) ?? throw new ModuleException(ModuleErrorCode.InvalidState, name, "is not loaded.");
+        // The host's own object: what it knows of the plugin is dropped with it.
+        object? owner = module.Context;
         if (await EndAsync(module, runStop: true).ConfigureAwait(false) is not { } context) return true;
-        if (await ContextUnload.WaitAsync(context, UnloadTimeout, cancellationToken).ConfigureAwait(false)) return true;
+        if (await ContextUnload.WaitAsync(context, UnloadTimeout, cancellationToken).ConfigureAwait(false))
+        {
+            if (owner is not null) Memory.BufferQuarantine.ReturnAllOf(owner);
+            return true;
+        }
+        RememberHeld(module.Manifest.Identity, context, owner);
         _log.LogWarning("Module {Module} is stopped, but something still holds its code {Seconds} s after it was unloaded: "
             + "a thread of its own, an undisposed timer, a registered callback, a kept exception or delegate.", module.Manifest.Identity, UnloadTimeout.TotalSeconds);
         return false;
@@ -176,6 +210,8 @@ public sealed class ModuleHost
             module.State = ModuleState.Faulty;
             module.Problem = text;
             self._log.LogError("Module {Module} is faulty; its bdevs are removed: {Text}", module.Manifest.Identity, text);
+            self._host.Notifications.RegisterType("module_fault");
+            self._host.Notifications.Notify("module_fault", module.Manifest.Identity);
             _ = self.RemoveBdevsAsync(module);
         }, (this, module, text));
     }

@@ -9,12 +9,14 @@ internal sealed class ModuleLoadContext : AssemblyLoadContext
 {
     private readonly AssemblyDependencyResolver _resolver;
     private readonly string _folder;
+    private readonly string _identity;
 
     public ModuleLoadContext(ModuleManifest manifest, bool unloadable) : base($"{manifest.Name}/{manifest.Version}", unloadable)
     {
         _resolver = new AssemblyDependencyResolver(manifest.AssemblyPath);
         _folder = manifest.Folder;
         ModuleName = manifest.Name;
+        _identity = manifest.Identity;
     }
 
     /// <summary>The module's name.</summary>
@@ -22,6 +24,9 @@ internal sealed class ModuleLoadContext : AssemblyLoadContext
 
     /// <summary>The module whose code <paramref name="assembly"/> is; null for the host's and .NET's.</summary>
     public static string? ModuleOf(Assembly assembly) => (GetLoadContext(assembly) as ModuleLoadContext)?.ModuleName;
+
+    /// <summary>Name and version of the module whose code <paramref name="assembly"/> is; null for the host's and .NET's.</summary>
+    public static string? IdentityOf(Assembly assembly) => (GetLoadContext(assembly) as ModuleLoadContext)?._identity;
 
     protected override Assembly? Load(AssemblyName assemblyName)
     {

@@ -131,6 +131,32 @@ internal sealed class IoDeviceTable
         return 0;
     }
 
+    public Task ForEachChannelAtOnceAsync(IoDevice device, Action<IoChannel> function)
+    {
+        IoChannel[] channels;
+        lock (_lock) channels = device.HostState is Entry entry ? [.. entry.Channels] : [];
+        var visits = new List<Task>();
+        foreach (var channel in channels)
+        {
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            bool sent = channel.Thread.Send(_ =>
+            {
+                try
+                {
+                    var thread = (StorageThreadCore)channel.Thread;
+                    if (thread.Channels.TryGetValue(device, out var current) && ReferenceEquals(current, channel)) function(channel);
+                    done.TrySetResult();
+                }
+                catch (Exception exception)
+                {
+                    done.TrySetException(exception);
+                }
+            }, null);
+            if (sent) visits.Add(done.Task);
+        }
+        return Task.WhenAll(visits);
+    }
+
     /// <summary>How many channels a device has; for tests and statistics.</summary>
     public int ChannelCount(IoDevice device)
     {

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Runtime.InteropServices;
+using Spindle.Host.Faults;
 using Spindle.Threading;
 
 namespace Spindle.Host.Reactors;
@@ -140,8 +141,18 @@ internal sealed class Mailbox
         return count + taken;
     }
 
-    private static void Invoke(StorageMessage message, object? state, Action<Exception> fault)
+    /// <summary>The message that runs now and its state, for the watchdog; null in between, since a kept one would keep its plugin's code.</summary>
+    internal StorageMessage? Running;
+    internal object? RunningState;
+
+    /// <summary>Set while the reactor measures who allocates.</summary>
+    internal AllocationMeter? Meter;
+
+    private void Invoke(StorageMessage message, object? state, Action<Exception> fault)
     {
+        Running = message;
+        RunningState = state;
+        Meter?.Switch(Breadcrumbs.OfMessages(CodeOwner.Of(message) ?? CodeOwner.Of(state) ?? ""));
         try
         {
             message(state);
@@ -150,5 +161,8 @@ internal sealed class Mailbox
         {
             fault(exception);
         }
+        Running = null;
+        RunningState = null;
+        Meter?.Switch(0);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Spindle.Host.Faults;
 using Spindle.Threading;
 
 namespace Spindle.Host.Reactors;
@@ -17,7 +18,13 @@ internal sealed class Poller : IPoller
         Period = period;
         PeriodTicks = (long)(period.TotalSeconds * Stopwatch.Frequency);
         Wake = wake;
+        Module = CodeOwner.Of(function) ?? CodeOwner.Of(state);
+        Crumb = Breadcrumbs.Acquire(Module ?? "", $"poller '{name}'");
     }
+
+    /// <summary>Name and version of the module whose function it is; null for the host.</summary>
+    internal readonly string? Module;
+    internal readonly int Crumb;
 
     public string Name { get; }
     public TimeSpan Period { get; }
@@ -87,7 +94,11 @@ internal sealed class PollerList
     private void Rebuild()
     {
         _dirty = false;
-        _all.RemoveAll(static p => p.IsUnregistered);
+        _all.RemoveAll(static p =>
+        {
+            if (p.IsUnregistered) Breadcrumbs.Release(p.Crumb);
+            return p.IsUnregistered;
+        });
         _items = _all.Where(static p => !p.IsPaused).ToArray();
     }
 }

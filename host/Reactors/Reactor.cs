@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using Spindle.Host.Environments;
+using Spindle.Host.Faults;
 using Spindle.Threading;
 
 namespace Spindle.Host.Reactors;
@@ -20,6 +21,7 @@ internal sealed class Reactor
     private volatile StorageThreadCore[] _threads = [];
     private volatile bool _stop;
     private int _asleep;
+    private volatile bool _sleeping;
     private IReactorRing _ring = null!;
 
     internal Reactor(ReactorSystem system, int core)
@@ -32,6 +34,25 @@ internal sealed class Reactor
     internal int Core { get; }
     internal IReactorRing Ring => _ring;
     internal long Now;
+
+    /// <summary>What runs now.</summary>
+    internal readonly BreadcrumbLine Breadcrumb = new();
+
+    /// <summary>Who allocates, while it is measured.</summary>
+    internal readonly AllocationMeter Meter = new();
+
+    /// <summary>Since when the reactor has not come round, in ticks; 0 while it sleeps. Any thread.</summary>
+    internal long HeldSince => _sleeping ? 0 : Volatile.Read(ref Now);
+
+    /// <summary>What runs now, as far as the reactor has said. Any thread.</summary>
+    internal (string Module, string What) WhatRuns()
+    {
+        if (Breadcrumbs.Find(Breadcrumb.Now) is { } crumb) return (crumb.Module, crumb.What);
+        foreach (var thread in _threads)
+            if (thread.RunningMessage is { } message)
+                return (CodeOwner.Of(message) ?? CodeOwner.Of(thread.RunningMessageState) ?? "", $"a message to thread '{thread.Name}'");
+        return ("", "work that has no name");
+    }
     internal long BusyTicks;
     internal long IdleTicks;
     internal long SleepTicks;
@@ -93,6 +114,7 @@ internal sealed class Reactor
             foreach (var thread in _threads) thread.Abandon("The host is stopping.");
             StorageThread.Current = null;
             SynchronizationContext.SetSynchronizationContext(null);
+            _sleeping = true; // for ever, as far as the watchdog is concerned
             _ring.Dispose();
             _stopped.TrySetResult();
         }
@@ -177,7 +199,10 @@ internal sealed class Reactor
         if (!work)
         {
             var timeout = until == long.MaxValue ? s_longestSleep : Stopwatch.GetElapsedTime(now, until);
+            _sleeping = true;
             _ring.Sleep(timeout < s_longestSleep ? timeout : s_longestSleep);
+            Volatile.Write(ref Now, Stopwatch.GetTimestamp());
+            _sleeping = false;
             SleepCount++;
         }
         Volatile.Write(ref _asleep, 0);

@@ -3,6 +3,7 @@ using System.Runtime.CompilerServices;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Spindle.Host.Environments;
+using Spindle.Host.Faults;
 using Spindle.Threading;
 
 namespace Spindle.Host.Reactors;
@@ -25,8 +26,8 @@ public interface IReactorClock
 /// <param name="Thread">The storage thread's name.</param>
 /// <param name="Where">What was running: a message, a poller by name, a completion.</param>
 /// <param name="Text">The exception as text; the object itself is not kept, it would pin the plugin.</param>
-/// <param name="AssemblyName">The assembly whose code threw, where it can be told.</param>
-public sealed record ThreadFault(string Thread, string Where, string Text, string? AssemblyName);
+/// <param name="Module">Name and version of the module whose code threw, where it can be told.</param>
+public sealed record ThreadFault(string Thread, string Where, string Text, string? Module);
 
 /// <summary>The reactors of a host, its storage threads and I/O devices.</summary>
 public sealed class ReactorSystem : IStorageThreads, IAsyncDisposable
@@ -153,20 +154,25 @@ public sealed class ReactorSystem : IStorageThreads, IAsyncDisposable
     public Task<int> ForEachChannelAsync(IoDevice device, Func<IoChannel, object?, int> function, object? state) =>
         Devices.ForEachChannelAsync(device, function, state);
 
+    /// <summary>Runs a function on the thread of every channel of the device, all at once.</summary>
+    internal Task ForEachChannelAtOnceAsync(IoDevice device, Action<IoChannel> function) => Devices.ForEachChannelAtOnceAsync(device, function);
+
     internal void OnThreadExited(StorageThreadCore thread)
     {
         lock (_lock) _threads.Remove(thread.Id);
     }
 
-    internal void ReportFault(StorageThreadCore thread, string where, Exception exception)
+    /// <param name="thread">Where it was caught.</param>
+    /// <param name="where">What was running.</param>
+    /// <param name="exception">What was thrown.</param>
+    /// <param name="owner">Whose code was called, for an exception that does not tell: name and version.</param>
+    internal void ReportFault(StorageThreadCore thread, string where, Exception exception, string? owner = null)
     {
-        // Where the exception arose, not where it was caught: the first frame that is not the host's or the framework's.
-        string? assembly = new StackTrace(exception).GetFrames()
-            .Select(frame => frame.GetMethod()?.DeclaringType?.Assembly)
-            .FirstOrDefault(a => a is not null && a != typeof(ReactorSystem).Assembly && a != typeof(IStorageThread).Assembly && a != typeof(object).Assembly)
-            ?.GetName().Name;
-        _log.LogError("Unhandled exception in {Where} on storage thread {Thread}, from {Assembly}: {Text}", where, thread.Name, assembly ?? "the host", exception.ToString());
-        Faulted?.Invoke(new ThreadFault(thread.Name, where, exception.ToString(), assembly));
+        // Where the exception arose, not where it was caught: the first frame that is a module's.
+        var module = CodeOwner.Of(exception) ?? owner;
+        var text = exception.ToString();
+        _log.LogError("Unhandled exception in {Where} on storage thread {Thread}, from {Module}: {Text}", where, thread.Name, module is null ? "the host" : $"module {module}", text);
+        Faulted?.Invoke(new ThreadFault(thread.Name, where, text, module));
     }
 
     /// <summary>Stops the reactors. What still runs on them is abandoned: end front-ends, modules and bdevs first.</summary>

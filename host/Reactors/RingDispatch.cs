@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Spindle.Host.Faults;
 using Spindle.Io;
 using Spindle.Threading;
 
@@ -13,6 +14,7 @@ public static class RingDispatch
     {
         operation.IsPending = true;
         operation.HostState = StorageThread.Current;
+        if (operation.HostCrumb == 0) operation.HostCrumb = Breadcrumbs.OfOperation(operation.GetType());
     }
 
     /// <summary>Ends an operation: runs its completion on its storage thread, which stays the calling one afterwards. An exception out of it is
@@ -23,15 +25,21 @@ public static class RingDispatch
         object? target = operation.HostState;
         operation.IsPending = false;
         operation.HostState = null;
-        if (target is StorageThreadCore thread && !ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
+        if (target is not StorageThreadCore thread)
+        {
+            operation.OnCompleted(result);
+            return;
+        }
+        if (!ReferenceEquals(StorageThread.Current, thread)) thread.Enter();
+        thread.Begin(operation.HostCrumb);
         try
         {
             operation.OnCompleted(result);
         }
         catch (Exception exception)
         {
-            if (target is StorageThreadCore owner) owner.ReportFault($"ring operation {operation.GetType().Name}", exception);
-            else throw;
+            thread.ReportFault($"ring operation {operation.GetType().Name}", exception);
         }
+        thread.Begin(0);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using Spindle.Io;
 using Spindle.Threading;
 
@@ -22,10 +23,11 @@ internal sealed class StorageThreadCore : IStorageThread
     private TaskCompletionSource? _exit;
     private volatile bool _exited;
 
-    internal StorageThreadCore(ReactorSystem system, Reactor reactor, ulong id, string name)
+    internal unsafe StorageThreadCore(ReactorSystem system, Reactor reactor, ulong id, string name)
     {
         _system = system;
         Reactor = reactor;
+        Crumb = reactor.Breadcrumb.At;
         Id = id;
         Name = name;
         SynchronizationContext = new StorageThreadSynchronizationContext(this);
@@ -33,12 +35,26 @@ internal sealed class StorageThreadCore : IStorageThread
     }
 
     internal Reactor Reactor { get; }
+
+    /// <summary>Where the reactor says what runs; [1] is other than 0 while allocations are measured.</summary>
+    internal readonly unsafe int* Crumb;
+
+    /// <summary>A piece of work begins; 0: none.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal unsafe void Begin(int crumb)
+    {
+        Crumb[0] = crumb;
+        if (Crumb[1] != 0) Reactor.Meter.Switch(crumb);
+    }
+
     internal Dictionary<IoDevice, IoChannel> Channels { get; } = [];
     internal long StartedAt { get; } = Stopwatch.GetTimestamp();
     internal long BusyTicks;
     internal long IdleTicks;
     internal long MessageCount;
     internal long MessageOverflowCount => Volatile.Read(ref _mailbox.OverflowCount);
+    internal StorageMessage? RunningMessage => Volatile.Read(ref _mailbox.Running);
+    internal object? RunningMessageState => Volatile.Read(ref _mailbox.RunningState);
     internal bool MustPoll { get; private set; }
     internal IReadOnlyList<Poller> ActivePollers => _active.All;
     internal IReadOnlyList<Poller> TimedPollers => _timed.All;
@@ -173,11 +189,12 @@ internal sealed class StorageThreadCore : IStorageThread
     /// <summary>One turn.</summary>
     /// <returns>True when there was something to do.</returns>
     [DataPath]
-    internal bool Poll(long now)
+    internal unsafe bool Poll(long now)
     {
         bool busy = false;
         if (!_mailbox.IsEmpty)
         {
+            _mailbox.Meter = Crumb[1] != 0 ? Reactor.Meter : null;
             int count = _mailbox.Run(MessageBatch, _messageFault);
             MessageCount += count;
             busy = count > 0;
@@ -222,18 +239,20 @@ internal sealed class StorageThreadCore : IStorageThread
     {
         if (poller.IsUnregistered || poller.IsPaused) return false;
         poller.RunCount++;
+        bool busy = true;
+        Begin(poller.Crumb);
         try
         {
-            if (poller.Function(poller.State) != PollResult.Busy) return false;
-            poller.BusyCount++;
-            return true;
+            busy = poller.Function(poller.State) == PollResult.Busy;
+            if (busy) poller.BusyCount++;
         }
         catch (Exception exception)
         {
             poller.Unregister();
-            _system.ReportFault(this, $"poller '{poller.Name}' (unregistered)", exception);
-            return true;
+            _system.ReportFault(this, $"poller '{poller.Name}' (unregistered)", exception, poller.Module);
         }
+        Begin(0);
+        return busy;
     }
 
     private bool RunTimed(long now)

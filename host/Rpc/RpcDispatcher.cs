@@ -17,6 +17,9 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
     Queue<HeldCall>? _held;
     RpcError? _refusal;
 
+    /// <summary>Told on the app thread of an unexpected exception out of a module's method: the module, the method, the exception as text.</summary>
+    internal event Action<string, string, string>? Faulted;
+
     /// <summary>The methods.</summary>
     public RpcMethodRegistry Methods => registry;
 
@@ -55,6 +58,7 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
 
     async Task<RpcError?> InvokeAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
     {
+        if (RpcMethodRegistry.RunsAnywhere(method)) return await RunAsync(method, parameters, output, cancellationToken).ConfigureAwait(false);
         RpcError? error = null;
         try
         {
@@ -132,6 +136,11 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         {
             try
             {
+                if (RpcMethodRegistry.RunsAnywhere(method))
+                {
+                    completion.End(await RunAsync(method, parameters, output, cancellationToken).ConfigureAwait(false));
+                    return;
+                }
                 await threads.AppThread.InvokeAsync(async () => completion.End(await RunAsync(method, parameters, output, cancellationToken))).ConfigureAwait(false);
             }
             catch (SpindleException exception)
@@ -175,7 +184,9 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         }
         catch (Exception exception)
         {
-            logger.LogError("RPC method {Method} of module {Module} failed: {Exception}", method, entry?.Owner, exception.ToString());
+            var text = exception.ToString();
+            logger.LogError("RPC method {Method} of module {Module} failed: {Exception}", method, entry?.Owner, text);
+            if (entry is not null && entry.Owner != "spindle") Faulted?.Invoke(entry.Owner, method, text);
             return new RpcError(RpcErrorCode.InternalError, $"Internal error: {exception.GetType().Name}: {exception.Message}");
         }
         finally

@@ -29,6 +29,9 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
             : throw new ArgumentOutOfRangeException(nameof(value), value, "The framework is in one phase at a time.");
     }
 
+    /// <summary>Methods of the host that run on the caller's thread, whatever the app thread is at; they are named here, not by their declaration, since no module may have any.</summary>
+    internal static bool RunsAnywhere(string method) => method == "spindle_get_health";
+
     /// <summary>Where a module's methods are registered.</summary>
     /// <param name="owner">The module's name; "spindle" for the host's own.</param>
     public IRpcRegistrar ForModule(string owner) => new Registrar(this, owner);

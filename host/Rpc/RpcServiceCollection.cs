@@ -3,6 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Logging;
 using Spindle.Host.Bdevs;
+using Spindle.Host.Hosting;
 using Spindle.Host.Logging;
 using Spindle.Host.Modules;
 using Spindle.Host.Notifications;
@@ -30,6 +31,7 @@ public static class RpcServiceCollection
         services.AddSingleton<FrameworkSubsystems>();
         services.AddSingleton<ConfigurationLoader>();
         services.TryAddSingleton(static s => new ModuleCatalogue([]));
+        services.TryAddSingleton<HealthSource>();
         services.AddSingleton(static s => new ModuleControl(s.GetRequiredService<ModuleHost>(), s.GetRequiredService<ModuleCatalogue>(),
             s.GetRequiredService<BdevRegistry>(), s.GetRequiredService<RpcDispatcher>(), s.GetRequiredService<ILoggerFactory>().CreateLogger("modules")));
         return services;

@@ -39,15 +39,18 @@ internal sealed class ModuleUpgrader(ModuleHost modules, BdevRegistry bdevs, Rpc
         log.LogInformation("Module {Name} was upgraded from {From} to {To}; I/O of {Count} bdevs was held for {Pause:0.000} ms.",
             from.Name, from.Version, manifest.Version, names.Count, pause.TotalMilliseconds);
         await EndAsync(old);
-        bool gone = ModuleHost.Drop(old) is not { } context || await ContextUnload.WaitAsync(context, modules.UnloadTimeout);
+        var context = ModuleHost.Drop(old);
+        bool gone = context is null || await ContextUnload.WaitAsync(context, modules.UnloadTimeout);
+        if (!gone) modules.RememberHeld(from.Identity, context!, null);
         if (!gone) log.LogWarning("The code of module {Module} is still held by something after its upgrade.", from.Identity);
         return new UpgradeReport(from.Name, from.Version.ToString(), manifest.Version.ToString(), pause, names, false, gone);
     }
 
     private async Task ReportIfAliveAsync(WeakReference context, ModuleManifest manifest)
     {
-        if (!await ContextUnload.WaitAsync(context, modules.UnloadTimeout))
-            log.LogWarning("The code of module {Module}, which did not come up, is still held by something.", manifest.Identity);
+        if (await ContextUnload.WaitAsync(context, modules.UnloadTimeout)) return;
+        modules.RememberHeld(manifest.Identity, context, null);
+        log.LogWarning("The code of module {Module}, which did not come up, is still held by something.", manifest.Identity);
     }
 
     // No local of this method may keep an object of either version once it has returned.

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using Spindle.Host.Environments.Linux.Interop;
+using Spindle.Host.Memory;
 using Spindle.Memory;
 
 namespace Spindle.Host.Environments.Linux.Dma;
@@ -212,7 +213,9 @@ internal sealed unsafe class LinuxDmaMemory : IDmaMemory, IDisposable
 
         public override void Dispose()
         {
-            if (Interlocked.Exchange(ref _disposed, 1) == 0) owner.Return(this);
+            if (Interlocked.Exchange(ref _disposed, 1) != 0) return;
+            if (BufferQuarantine.IsActive && BufferQuarantine.Defer((nint)address, size, () => owner.Return(this))) return;
+            owner.Return(this);
         }
     }
 }
