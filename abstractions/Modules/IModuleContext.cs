@@ -48,6 +48,16 @@ public interface IModuleContext
 
     /// <summary>True when the module is started to take over from another version of itself: its bdevs come by <see cref="ModuleUpgrade.Import"/>, not by the module's own doing.</summary>
     bool IsUpgrade => false;
+
+    /// <summary>Offers a service to other modules, during <see cref="BdevModule.InitializeAsync"/> or <see cref="FrontEnd.StartAsync"/>. Its interface is declared in an
+    /// assembly of its own, which module.json names under "exports" with a version.</summary>
+    /// <exception cref="SpindleException">EINVAL: module.json does not name it. EEXIST: another module exports it.</exception>
+    void Export<T>(T implementation) where T : class => throw new NotSupportedException("This host has no services between modules.");
+
+    /// <summary>A service of another module, which module.json names under "imports"; null when it is optional and nobody exports it. The exporter is started before this
+    /// module and unloaded after it.</summary>
+    /// <exception cref="SpindleException">EINVAL: module.json does not name it.</exception>
+    T? Import<T>() where T : class => throw new NotSupportedException("This host has no services between modules.");
 }
 
 /// <summary>Events that operators may read.</summary>

@@ -33,7 +33,7 @@ internal static class ModuleCommand
 
     private static Command WithInstallation(Command module)
     {
-        foreach (var command in InstallCommands.Create()) module.Add(command);
+        foreach (var command in InstallCommands.Create().Concat(ModuleControlCommands.Create())) module.Add(command);
         return module;
     }
 

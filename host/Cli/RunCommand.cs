@@ -1,6 +1,5 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
-using Spindle.Host.Faults;
 using Spindle.Host.Hosting;
 using Spindle.Host.Logging;
 using Spindle.Host.Manifests;
@@ -49,7 +48,6 @@ internal sealed class RunCommand
         {
             var app = AppManifest.Load(FindApp(parsed.GetValue(_app)!));
             var options = HostSettings.WithLogging(_settings.Apply(parsed, OptionsOf(parsed, app)), logSettings, out logging);
-            ReportContainedExceptions(logging);
             SpindleHost host;
             try
             {
@@ -130,11 +128,5 @@ internal sealed class RunCommand
             for (var folder = AppContext.BaseDirectory; folder is not null; folder = Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(folder)))
                 if (Path.Combine(folder, "apps", given) is var app && File.Exists(Path.Combine(app, "app.json"))) return app;
         throw new SpindleException(Errno.ENOENT, $"There is no app '{given}': no {Path.Combine(given, "app.json")}, and no apps/{given} beside this program. Give the folder of an app.json.");
-    }
-
-    private static void ReportContainedExceptions(ILoggerFactory logging)
-    {
-        var log = logging.CreateLogger("host");
-        UncaughtExceptions.Contained += (text, module) => log.LogError("Unhandled exception in module {Module}: {Text}", module, text);
     }
 }

@@ -175,11 +175,14 @@ internal static class CodeOwner
     }
 
     /// <summary>The module whose code an exception came from: the first frame that is a module's.</summary>
-    public static string? Of(Exception exception)
+    public static string? Of(Exception exception) => ContextOf(exception)?.Identity;
+
+    /// <summary>The load context whose code an exception came from.</summary>
+    public static ModuleLoadContext? ContextOf(Exception exception)
     {
         for (var at = exception; at is not null; at = at.InnerException)
             foreach (var frame in new System.Diagnostics.StackTrace(at).GetFrames())
-                if (frame.GetMethod() is MethodBase method && ModuleLoadContext.IdentityOf(method.Module.Assembly) is { } module) return module;
+                if (frame.GetMethod() is MethodBase method && System.Runtime.Loader.AssemblyLoadContext.GetLoadContext(method.Module.Assembly) is ModuleLoadContext module) return module;
         return null;
     }
 }

@@ -30,7 +30,7 @@ internal sealed class FaultWatch : IDisposable
             {
                 if (modules.Find(owner) is { } module) modules.MarkFaulty(module, $"RPC method {method} threw: {text}");
             };
-        UncaughtExceptions.Contained += OnUncaught;
+        UncaughtExceptions.ContainedFrom += OnUncaught;
         Watchdog = new Watchdog(reactors, options, log);
         Watchdog.Hung += hold => Mark(hold.Module, $"{hold.What} does not return; reactor {hold.Core} stands still");
         Io = new IoWatch(reactors, bdevs, options, log);
@@ -43,10 +43,10 @@ internal sealed class FaultWatch : IDisposable
 
     public IoWatch Io { get; }
 
-    private void OnUncaught(string text, string module)
+    private void OnUncaught(string text, ModuleLoadContext context)
     {
-        if (_modules.FindByIdentity(module) is not { } found) return; // another host's, in the same process
-        _log.LogError("Module {Module} threw on a thread where nobody catches: {Text}", module, text);
+        if (_modules.Modules.FirstOrDefault(m => ReferenceEquals(m.LoadContext, context)) is not { } found) return; // another host's, in the same process
+        _log.LogError("Module {Module} threw on a thread where nobody catches: {Text}", context.Identity, text);
         _modules.MarkFaulty(found, $"it threw on a thread of its own or of the thread pool: {text}");
     }
 
@@ -57,7 +57,7 @@ internal sealed class FaultWatch : IDisposable
 
     public void Dispose()
     {
-        UncaughtExceptions.Contained -= OnUncaught;
+        UncaughtExceptions.ContainedFrom -= OnUncaught;
         Io.Stop();
         Watchdog.Dispose();
     }

@@ -6,6 +6,7 @@ using Spindle.Host.Environments;
 using Spindle.Host.Manifests;
 using Spindle.Host.Memory;
 using Spindle.Host.Modules;
+using Spindle.Host.Modules.Trust;
 using Spindle.Host.Notifications;
 using Spindle.Host.Reactors;
 using Spindle.Host.Rpc;
@@ -97,6 +98,7 @@ public sealed partial class SpindleHost
         BdevLayer = _services.GetRequiredService<BdevRegistry>();
         Bdevs = BdevLayer.ForModule("spindle");
         Modules = _services.GetRequiredService<ModuleHost>();
+        Modules.TrustedKeys = _options.TrustedKeys is { } keys ? [.. keys.Select(TrustedKey.Load)] : null;
         ModuleControl = _services.GetRequiredService<ModuleControl>();
         Rpc = _services.GetRequiredService<RpcDispatcher>();
         _faults = new FaultWatch(_reactors, BdevLayer, Modules, Rpc, _options.Faults, _logging.CreateLogger("faults"));

@@ -58,6 +58,9 @@ public sealed record SpindleHostOptions
     /// <summary>How long the end may take: I/O in flight, connections, modules. What is not done then is abandoned, which is logged.</summary>
     public TimeSpan StopTimeout { get; init; } = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>PEM files of the keys whose modules are taken; null: modules need no signature.</summary>
+    public IReadOnlyList<string>? TrustedKeys { get; init; }
+
     /// <summary>How faults of modules are found, and what is done about them.</summary>
     public FaultOptions Faults { get; init; } = new();
 
@@ -80,6 +83,7 @@ public sealed record SpindleHostOptions
             Portable = app.Portable,
             Ring = app.Ring,
             Faults = app.Faults,
+            TrustedKeys = app.TrustedKeys,
             UseHugePages = app.UseHugePages,
             RpcSocket = app.RpcEnabled ? app.RpcSocket ?? DefaultRpcSocket : null,
             Iobuf = iobuf with

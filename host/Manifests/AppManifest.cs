@@ -66,6 +66,9 @@ public sealed partial record AppManifest
     /// <summary>What is done about faults of modules.</summary>
     public FaultOptions Faults { get; init; } = new();
 
+    /// <summary>PEM files of the keys whose modules are taken, absolute; null: modules need no signature.</summary>
+    public IReadOnlyList<string>? TrustedKeys { get; init; }
+
     /// <summary>Use the portable environment.</summary>
     public bool Portable { get; init; }
 
@@ -96,6 +99,7 @@ public sealed partial record AppManifest
         manifest = ReadMemory(json, manifest);
         manifest = ReadEnvironment(json, manifest);
         manifest = ReadFaults(json, manifest);
+        manifest = ReadTrust(json, manifest);
         json.End();
         if (manifest.Modules.Concat(manifest.FrontEnds).GroupBy(module => module.Name).FirstOrDefault(group => group.Count() > 1) is { } twice)
             throw json.Error(manifest.FrontEnds.Any(module => module.Name == twice.Key) ? "frontends" : "modules", $"\"{twice.Key}\" is there twice; remove one");
@@ -177,6 +181,15 @@ public sealed partial record AppManifest
         };
         environment.End();
         return manifest;
+    }
+
+    private static AppManifest ReadTrust(ManifestObject json, AppManifest manifest)
+    {
+        if (json.Object("trust") is not { } trust) return manifest;
+        var keys = trust.Strings("keys");
+        if (keys.Count == 0) throw trust.Error("keys", "is missing or empty; name at least one key file (.pub), or leave \"trust\" out to take unsigned modules");
+        trust.End();
+        return manifest with { TrustedKeys = [.. keys.Select(key => Path.GetFullPath(key, manifest.Folder))] };
     }
 
     private static AppManifest ReadFaults(ManifestObject json, AppManifest manifest)

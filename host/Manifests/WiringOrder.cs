@@ -1,4 +1,5 @@
 using Spindle.Host.Modules;
+using Spindle.Host.Modules.Sharing;
 
 namespace Spindle.Host.Manifests;
 
@@ -15,6 +16,9 @@ internal static class WiringOrder
         foreach (var module in wanted)
             foreach (var dependency in module.Dependencies)
                 CheckThere(module, dependency, byName);
+
+        foreach (var module in wanted)
+            foreach (var import in module.Imports) ServiceManifest.ExporterOf(module, import, wanted);
 
         var ordered = new List<ModuleManifest>(wanted.Count);
         var path = new List<string>();
@@ -36,11 +40,16 @@ internal static class WiringOrder
     {
         if (ordered.Contains(module)) return;
         int at = path.IndexOf(module.Name);
+        if (at >= 0 && module.Exports.Count > 0)
+            throw new ModuleException(ModuleErrorCode.ServiceCycle, module.Identity,
+                $"needs its own services: {string.Join(" needs ", path[at..].Append(module.Name))}; one of the \"imports\" must go, or be optional and asked for later.");
         if (at >= 0)
             throw new ModuleException(ModuleErrorCode.ModuleDependency, module.Identity,
                 $"depends on itself: {string.Join(" needs ", path[at..].Append(module.Name))}; one of the \"dependencies\" must go.");
         path.Add(module.Name);
         foreach (var dependency in module.Dependencies) Visit(byName[dependency.Name], byName, ordered, path);
+        foreach (var import in module.Imports)
+            if (ServiceManifest.ExporterOf(module, import, byName.Values) is { } exporter) Visit(exporter, byName, ordered, path);
         path.RemoveAt(path.Count - 1);
         ordered.Add(module);
     }

@@ -30,6 +30,8 @@ public sealed class ContractCheck
             throw Error(ModuleErrorCode.AssemblyMissing, $"its assembly {_manifest.Assembly} is not in {_manifest.Folder}; build the module again.");
         CheckHashes();
         CheckCopies();
+        NativeLibraryCheck.Run(_manifest);
+        CheckExports();
         try
         {
             using var stream = new FileStream(_manifest.AssemblyPath, FileMode.Open, FileAccess.Read, FileShare.Read);
@@ -75,6 +77,16 @@ public sealed class ContractCheck
         }
     }
 
+    private void CheckExports()
+    {
+        foreach (var export in _manifest.Exports)
+        {
+            var file = Path.Combine(_manifest.Folder, export.Assembly + ".dll");
+            if (!File.Exists(file) || AssemblyNameOf(file) != export.Assembly)
+                throw Error(ModuleErrorCode.AssemblyMissing, $"exports {export.Interface} of {export.Assembly}, and {export.Assembly}.dll is not in {_manifest.Folder}; it goes with the exporting module.");
+        }
+    }
+
     // A second copy of a shared assembly would make types that look the same and are not.
     private void CheckCopies()
     {
@@ -114,6 +126,8 @@ public sealed class ContractCheck
             if (name == _contract.Name && reference.Version > _contract.Version)
                 throw Error(ModuleErrorCode.ContractTooOld, $"was built against {name} {reference.Version}, but this host has {_contract.Version}; use a newer host.");
             if (SharedAssemblies.IsShared(name) || SharedAssemblies.IsFramework(name)) continue;
+            // The exporter's folder has it.
+            if (_manifest.Imports.Any(i => i.Assembly == name)) continue;
             if (!File.Exists(Path.Combine(_manifest.Folder, name + ".dll")))
                 throw Error(ModuleErrorCode.DependencyMissing,
                     $"refers to {name} {reference.Version}, and {name}.dll is not in {_manifest.Folder}; a module brings its dependencies along "

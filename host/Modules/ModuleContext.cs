@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Spindle.Bdevs;
 using Spindle.Io;
+using Spindle.Host.Modules.Sharing;
 using Spindle.Memory;
 using Spindle.Modules;
 using Spindle.Rpc;
@@ -12,14 +13,19 @@ namespace Spindle.Host.Modules;
 internal sealed class ModuleContext : IModuleContext
 {
     private readonly IModuleHostServices _host;
+    private readonly ModuleManifest _manifest;
+    private readonly ServiceTable? _table;
     private IServiceProvider? _services;
 
     /// <param name="host">The host.</param>
     /// <param name="manifest">The module's.</param>
     /// <param name="settingsJson">Its settings.</param>
+    /// <param name="services">Services between modules.</param>
     /// <param name="upgradeRpc">For a version that is to take over from another: where its methods are kept until then.</param>
-    public ModuleContext(IModuleHostServices host, ModuleManifest manifest, string settingsJson, IRpcRegistrar? upgradeRpc = null)
+    public ModuleContext(IModuleHostServices host, ModuleManifest manifest, string settingsJson, IRpcRegistrar? upgradeRpc = null, ServiceTable? services = null)
     {
+        _manifest = manifest;
+        _table = services;
         _host = host;
         ModuleName = manifest.Name;
         ModuleVersion = manifest.Version.ToString();
@@ -42,6 +48,10 @@ internal sealed class ModuleContext : IModuleContext
     public INotifications Notifications => _host.Notifications;
     public string SettingsJson { get; }
     public bool IsUpgrade { get; }
+
+    public void Export<T>(T implementation) where T : class => (_table ?? throw new NotSupportedException()).Add(_manifest, typeof(T), implementation);
+
+    public T? Import<T>() where T : class => (T?)(_table ?? throw new NotSupportedException()).Find(_manifest, typeof(T));
 
     public IServiceProvider Services
     {

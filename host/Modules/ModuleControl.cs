@@ -55,6 +55,7 @@ public sealed class ModuleControl
     {
         var uses = _bdevs.UsesOf(module.Name).ToList();
         if (module.Instance is FrontEnd { ConnectionCount: > 0 and var count }) uses.Add($"it serves {count} connections");
+        uses.AddRange(_modules.ImportersOf(module).Select(other => $"module {other.Manifest.Identity} imports its services"));
         uses.AddRange(_modules.Modules.Where(other => other.Manifest.Dependencies.Any(d => d.Name == module.Name)).Select(other => $"module {other.Manifest.Identity} needs it"));
         return uses;
     }
@@ -90,6 +91,9 @@ public sealed class ModuleControl
         foreach (var other in _modules.Modules)
             if (other.Manifest.Dependencies.FirstOrDefault(d => d.Name == name) is { } need && !need.Versions.Contains(manifest.Version))
                 throw new ModuleException(ModuleErrorCode.ModuleDependency, manifest.Identity, $"does not fit {other.Manifest.Identity}, which needs {name} {need.Versions}.");
+        if (_modules.ImportersOf(module) is { Count: > 0 } importers)
+            throw new ModuleException(ModuleErrorCode.NotUpgradable, module.Manifest.Identity,
+                $"exports services that {string.Join(", ", importers.Select(m => m.Manifest.Identity))} hold; unload those first, and load them again afterwards.");
         if (module.Upgrade is not null) return await _upgrader.UpgradeAsync(module, manifest, timeout ?? TimeSpan.FromSeconds(10));
         if (force) return await RestartAsync(module, manifest);
         throw new ModuleException(ModuleErrorCode.NotUpgradable, module.Manifest.Identity, ModuleUpgrader.NotUpgradable(module));
@@ -100,13 +104,13 @@ public sealed class ModuleControl
     public Task<ModuleManifest> VerifyAsync(string name, VersionRange versions) => Task.Run(() =>
     {
         var manifest = Catalogue.Find(name, versions);
-        ContractCheck.Run(manifest);
+        _modules.Check(manifest);
         return manifest;
     });
 
     private async Task<UpgradeReport> RestartAsync(LoadedModule module, ModuleManifest manifest)
     {
-        await Task.Run(() => ContractCheck.Run(manifest));
+        await Task.Run(() => _modules.Check(manifest));
         var from = module.Manifest;
         var (settings, unloadable) = (module.SettingsJson, module.IsUnloadable);
         var calls = SaveConfig(module);
@@ -145,6 +149,8 @@ public sealed class ModuleControl
 
     private void CheckDependencies(ModuleManifest manifest, LoadedModule? replaced)
     {
+        var loaded = _modules.Modules.Select(m => m.Manifest).ToList();
+        foreach (var import in manifest.Imports) Sharing.ServiceManifest.ExporterOf(manifest, import, loaded);
         foreach (var dependency in manifest.Dependencies)
         {
             var there = _modules.Find(dependency.Name);

@@ -2,6 +2,9 @@ using System.Reflection;
 using System.Runtime.CompilerServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Spindle.Host.Modules.Installation;
+using Spindle.Host.Modules.Sharing;
+using Spindle.Host.Modules.Trust;
 using Spindle.Modules;
 using Spindle.Rpc;
 
@@ -22,6 +25,50 @@ public sealed class ModuleHost
     {
         _host = host;
         _log = host.Logging.CreateLogger("modules");
+    }
+
+    /// <summary>The keys whose modules are taken; null: modules need no signature.</summary>
+    public IReadOnlyList<TrustedKey>? TrustedKeys { get; set; }
+
+    /// <summary>Services between the modules.</summary>
+    internal ServiceTable Services { get; } = new();
+
+    /// <summary>Decides from files and metadata alone whether a module can be used, and is one that may.</summary>
+    /// <exception cref="ModuleException">What is wrong.</exception>
+    public void Check(ModuleManifest manifest)
+    {
+        if (TrustedKeys is { } keys) ModuleSignature.Verify(manifest, keys);
+        CheckLock(manifest);
+        ContractCheck.Run(manifest);
+    }
+
+    /// <summary>A module that was installed must be as it was then.</summary>
+    private static void CheckLock(ModuleManifest manifest)
+    {
+        var folder = Path.GetDirectoryName(Path.GetDirectoryName(manifest.Folder)) ?? "";
+        var locked = ModuleLock.Load(folder).Modules.FirstOrDefault(m => m.Name == manifest.Name && m.Version == manifest.Version.ToString());
+        if (locked is null) return; // Laid out by a build, or by hand.
+        var now = ModuleStore.HashFiles(manifest.Folder);
+        foreach (var path in locked.Files.Keys.Union(now.Keys))
+            if (!locked.Files.TryGetValue(path, out var was) || !now.TryGetValue(path, out var hash) || !hash.Equals(was, StringComparison.OrdinalIgnoreCase))
+                throw new ModuleException(ModuleErrorCode.LockMismatch, manifest.Identity,
+                    $"{path} is not as {ModuleLock.FileName} has it; remove the version and install it again (spindle module remove, install).");
+    }
+
+    /// <summary>The modules that import a service of this one.</summary>
+    internal IReadOnlyList<LoadedModule> ImportersOf(LoadedModule module) =>
+        [.. Modules.Where(other => other.Manifest.Imports.Any(i => module.Manifest.Exports.Any(e => e.Interface == i.Interface && e.Assembly == i.Assembly)) && other != module)];
+
+    /// <summary>The service contracts that a module sees: its own, and those of the modules it imports from.</summary>
+    private Dictionary<string, Assembly> ContractsOf(ModuleManifest manifest)
+    {
+        var contracts = new Dictionary<string, Assembly>();
+        foreach (var export in manifest.Exports) contracts[export.Assembly] = ServiceContracts.Load(export, manifest.Folder);
+        var loaded = Modules.Select(m => m.Manifest).ToList();
+        foreach (var import in manifest.Imports)
+            if (ServiceManifest.ExporterOf(manifest, import, loaded) is { } exporter)
+                contracts[import.Assembly] = ServiceContracts.Load(exporter.Exports.First(e => e.Interface == import.Interface), exporter.Folder);
+        return contracts;
     }
 
     /// <summary>How long an unloaded context may take to die before it is reported.</summary>
@@ -218,13 +265,13 @@ public sealed class ModuleHost
 
     // Not inlined, so that no local of a longer-lived method keeps the plugin's objects.
     [MethodImpl(MethodImplOptions.NoInlining)]
-    internal static void LoadCode(LoadedModule module)
+    internal void LoadCode(LoadedModule module)
     {
         var manifest = module.Manifest;
-        ContractCheck.Run(manifest);
+        Check(manifest);
         try
         {
-            module.LoadContext = new ModuleLoadContext(manifest, module.IsUnloadable);
+            module.LoadContext = new ModuleLoadContext(manifest, module.IsUnloadable, ContractsOf(manifest));
             module.Assembly = module.LoadContext.LoadFromAssemblyPath(manifest.AssemblyPath);
             // The static constructor of the entry runs here, if at all, not on the app thread's reactor.
             var entry = module.Assembly.GetType(manifest.Entry, throwOnError: true)!;
@@ -234,6 +281,7 @@ public sealed class ModuleHost
         }
         catch (Exception e) when (e is not ModuleException)
         {
+            // A load context that has nothing in it yet is let go of by its caller.
             throw new ModuleException(ModuleErrorCode.LoadFailed, manifest.Identity, $"{manifest.Assembly} could not be loaded: {TextOf(e)}");
         }
     }
@@ -251,7 +299,7 @@ public sealed class ModuleHost
                 throw new ModuleException(ModuleErrorCode.EntryTypeInvalid, module.Manifest.Identity,
                     $"its entry {module.Manifest.Entry} calls itself \"{instance.Name}\"; Name must be the one in module.json.");
             module.SettingsJson = settingsJson;
-            module.Context = new ModuleContext(_host, module.Manifest, settingsJson, upgradeRpc);
+            module.Context = new ModuleContext(_host, module.Manifest, settingsJson, upgradeRpc, Services);
 
             step = "ConfigureServices";
             var services = new ServiceCollection();
@@ -319,6 +367,7 @@ public sealed class ModuleHost
         await AttemptAsync(module, "withdrawing its RPC methods", () => _host.WithdrawRpcAsync(module.Name));
         if (module.Instance is BdevModule examiner) _host.RemoveExaminer(examiner);
         await RemoveBdevsAsync(module);
+        Services.RemoveAllOf(module.Name);
         if (runStop && module.Instance is { } instance) await AttemptAsync(module, "StopAsync", () => instance.StopAsync(CancellationToken.None));
         if (module.Provider is { } provider) await AttemptAsync(module, "disposing its services", () => provider.DisposeAsync().AsTask());
         module.State = ModuleState.Stopped;

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Spindle.Host.Manifests;
+using Spindle.Host.Modules.Sharing;
 
 namespace Spindle.Host.Modules;
 
@@ -53,6 +54,12 @@ public sealed partial record ModuleManifest
     /// <summary>Modules to start before this one.</summary>
     public IReadOnlyList<ModuleDependency> Dependencies { get; init; } = [];
 
+    /// <summary>Services it offers to other modules.</summary>
+    public IReadOnlyList<ServiceExport> Exports { get; init; } = [];
+
+    /// <summary>Services of other modules that it uses.</summary>
+    public IReadOnlyList<ServiceImport> Imports { get; init; } = [];
+
     /// <summary>False: its code stays until the process ends.</summary>
     public bool Unloadable { get; init; } = true;
 
@@ -93,6 +100,8 @@ public sealed partial record ModuleManifest
             Summary = json.String("summary") ?? "",
             Rpc = json.Strings("rpc"),
             Dependencies = ReadDependencies(json),
+            Exports = ServiceManifest.ReadExports(json),
+            Imports = ServiceManifest.ReadImports(json),
             Unloadable = json.Boolean("unloadable") ?? true,
             Hashes = ReadHashes(json),
         };

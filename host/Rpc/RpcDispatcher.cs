@@ -124,7 +124,7 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         while (held.TryDequeue(out var call)) call.Completion.End(_refusal);
     }
 
-    static bool IsSettled(string method) => method is "spdk_get_version" or "framework_wait_init";
+    static bool IsSettled(string method) => method is "spdk_get_version" or "framework_wait_init" || RpcMethodRegistry.RunsAnywhere(method);
 
     sealed record HeldCall(string Method, ReadOnlyMemory<byte> Parameters, IBufferWriter<byte> Output, RpcCompletion Completion, CancellationToken CancellationToken);
 

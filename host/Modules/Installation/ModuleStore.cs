@@ -152,7 +152,7 @@ public sealed class ModuleStore(string folder)
         return problems;
     }
 
-    private static SortedDictionary<string, string> HashFiles(string folder)
+    internal static SortedDictionary<string, string> HashFiles(string folder)
     {
         var hashes = new SortedDictionary<string, string>(StringComparer.Ordinal);
         foreach (string file in Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))

@@ -63,7 +63,7 @@ internal sealed class ModuleUpgrader(ModuleHost modules, BdevRegistry bdevs, Rpc
         bool prepared = false, exported = false, imported = false;
         try
         {
-            await Task.Run(() => ModuleHost.LoadCode(next));
+            await Task.Run(() => modules.LoadCode(next));
             var rpc = new UpgradeRegistrar();
             modules.Compose(next, old.SettingsJson, rpc);
             CheckStates(old, next);
