@@ -63,6 +63,7 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         _blockSize = options.BlockSize;
         _metadataSize = options.MetadataSize;
         _blockCount = options.BlockCount;
+        _exceedsCaches = options.DataBytes >= ExceedingCaches;
         _protection = options.Protection;
         _dataBuffer = data;
         _metadataBuffer = metadata;
