@@ -117,16 +117,14 @@ public sealed class ModuleControl
         bool gone = await _modules.UnloadAsync(from.Name);
         try
         {
-            await LoadAsync(manifest, settings, unloadable && manifest.Unloadable);
-            await ReplayAsync(calls);
+            await LoadConfiguredAsync(manifest, settings, unloadable && manifest.Unloadable, calls);
         }
         catch (Exception e) when (e is SpindleException or Spindle.Rpc.RpcException)
         {
             var text = e.Message;
             _log.LogError("Module {Module} did not come up in the place of {Old}, which is started again: {Text}", manifest.Identity, from.Identity, text);
             if (_modules.Find(from.Name) is not null) await _modules.UnloadAsync(from.Name);
-            await LoadAsync(from, settings, unloadable);
-            await ReplayAsync(calls);
+            await LoadConfiguredAsync(from, settings, unloadable, calls);
             throw new ModuleException(ModuleErrorCode.UpgradeFailed, manifest.Identity, $"did not come up, and {from.Identity} was started again: {text}");
         }
         _log.LogInformation("Module {Name} was restarted: {From} became {To}.", from.Name, from.Version, manifest.Version);
@@ -141,11 +139,19 @@ public sealed class ModuleControl
         return calls;
     }
 
-    private async Task ReplayAsync(ConfigCalls calls)
+    private async Task LoadConfiguredAsync(ModuleManifest manifest, string settings, bool unloadable, ConfigCalls calls)
     {
-        foreach (var call in calls.Calls)
-            await _rpc.InvokeAsync(call.Method, call.Parameters is { } parameters ? System.Text.Encoding.UTF8.GetString(parameters.Json.Span) : null);
+        var module = await _modules.LoadAsync(manifest, settings, unloadable);
+        // As at the start of a host: options that must be set by then come before the module is started.
+        foreach (var call in calls.Calls.Where(IsForStartup)) await ReplayAsync(call);
+        await _modules.StartAsync(module);
+        _modules.PrepareMethods();
+        foreach (var call in calls.Calls.Where(call => !IsForStartup(call))) await ReplayAsync(call);
     }
+
+    private bool IsForStartup(ConfigCall call) => _rpc.Methods.TryFind(call.Method, out var handler) && handler.Phase == Spindle.Rpc.RpcPhase.Startup;
+
+    private Task ReplayAsync(ConfigCall call) => _rpc.ReplayAsync(call.Method, call.Parameters?.Json ?? default);
 
     private void CheckDependencies(ModuleManifest manifest, LoadedModule? replaced)
     {

@@ -41,6 +41,14 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
         return error is null ? Encoding.UTF8.GetString(output.WrittenSpan) : throw new RpcException(error.Value.Code, error.Value.Message);
     }
 
+    /// <summary>Runs a saved call of a module that is started anew, in whatever phase the host is. On the app thread.</summary>
+    /// <exception cref="RpcException">The call failed.</exception>
+    internal async Task ReplayAsync(string method, ReadOnlyMemory<byte> parameters)
+    {
+        if (await RunAsync(method, parameters, new ArrayBufferWriter<byte>(), CancellationToken.None, inAnyPhase: true) is { } error)
+            throw new RpcException(error.Code, error.Message);
+    }
+
     static void Check(ReadOnlySpan<byte> json)
     {
         var scanner = new JsonScanner(MaxDepth);
@@ -151,14 +159,14 @@ public sealed class RpcDispatcher(RpcMethodRegistry registry, IStorageThreads th
     }
 
     /// <summary>On the app thread. Exceptions become plain text here: a kept one would keep its plugin loaded.</summary>
-    async Task<RpcError?> RunAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken)
+    async Task<RpcError?> RunAsync(string method, ReadOnlyMemory<byte> parameters, IBufferWriter<byte> output, CancellationToken cancellationToken, bool inAnyPhase = false)
     {
         RpcMethodEntry? entry = null;
         try
         {
             // While its module is being upgraded a call waits, and then goes to the new version.
             while (registry.GateOf(method) is { } opened) await opened.WaitAsync(cancellationToken);
-            entry = registry.BeginCall(method);
+            entry = registry.BeginCall(method, inAnyPhase);
             var handler = entry.Handler;
             using var writer = new RpcJsonWriter(output);
             var reader = new RpcJsonReader(IsNull(parameters.Span) ? default : parameters, "params", handler.ParameterErrorCode, handler.ParameterErrorText, handler.Parameters);

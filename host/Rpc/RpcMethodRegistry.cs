@@ -182,7 +182,7 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
 
     /// <summary>Finds the handler of a call and counts the call as running until <see cref="EndCall"/>.</summary>
     /// <exception cref="RpcException">There is no such method, or it may not be called now.</exception>
-    internal RpcMethodEntry BeginCall(string name)
+    internal RpcMethodEntry BeginCall(string name, bool inAnyPhase = false)
     {
         RpcMethodEntry? entry;
         lock (_lock)
@@ -191,7 +191,7 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
             {
                 throw new RpcException(RpcErrorCode.MethodNotFound, "Method not found");
             }
-            if ((entry.Handler.Phase & _phase) == 0)
+            if (!inAnyPhase && (entry.Handler.Phase & _phase) == 0)
             {
                 throw new RpcException(RpcErrorCode.InvalidState, _phase == RpcPhase.Startup
                     ? "Method may only be called after framework is initialized using framework_start_init RPC."

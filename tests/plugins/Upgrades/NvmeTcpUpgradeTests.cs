@@ -31,7 +31,7 @@ public sealed class NvmeTcpUpgradeTests : IDisposable
         int port = FreePort();
         const string nqn = "nqn.2026-11.io.spindle:upgrade";
         await host.CallAsync("bdev_malloc_create", """{ "name": "M0", "num_blocks": 131072, "block_size": 512 }""");
-        await host.CallAsync("nvmf_create_transport", """{ "trtype": "TCP" }""");
+        await host.CallAsync("nvmf_create_transport", """{ "trtype": "TCP", "max_queue_depth": 256 }""");
         await host.CallAsync("nvmf_create_subsystem", $$"""{ "nqn": "{{nqn}}", "allow_any_host": true }""");
         await host.CallAsync("nvmf_subsystem_add_ns", $$$"""{ "nqn": "{{{nqn}}}", "namespace": { "bdev_name": "M0" } }""");
         await host.CallAsync("nvmf_subsystem_add_listener", $$$"""{ "nqn": "{{{nqn}}}", "listen_address": { "trtype": "TCP", "adrfam": "IPv4", "traddr": "127.0.0.1", "trsvcid": "{{{port}}}" } }""");
