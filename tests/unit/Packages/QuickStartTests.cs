@@ -41,7 +41,7 @@ public sealed class QuickStartTests : IDisposable
         foreach (string project in new[] { "abstractions", "host", "testing", "templates" })
             await RunAsync($"dotnet pack {Root}/{project} -c Release --no-build --nologo -v q -o {packages}", TimeSpan.FromMinutes(2));
         File.WriteAllText(Path.Combine(bin, "spindle"), $"#!/bin/sh\nexec dotnet {AppContext.BaseDirectory}spindle.dll \"$@\"\n");
-        File.SetUnixFileMode(Path.Combine(bin, "spindle"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(bin, "spindle"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
         // Other tests listen too: the page's port is replaced by a free one, in its commands and in what the template made.
         string port = FreePort().ToString(System.Globalization.CultureInfo.InvariantCulture);
