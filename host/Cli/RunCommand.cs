@@ -12,6 +12,9 @@ internal sealed class RunCommand
     /// <summary>Together with the end of the runtime itself, below the two seconds that an operator is promised.</summary>
     private static readonly TimeSpan s_stopTimeout = TimeSpan.FromSeconds(1.5);
 
+    /// <summary>Who waits for the sign of readiness does not wait longer than this for compiled code.</summary>
+    private static readonly TimeSpan s_longestPreparation = TimeSpan.FromSeconds(5);
+
     private readonly Argument<string> _app = new("APP_DIR")
     {
         Description = "The folder of an app.json, or the name of an app that came with this program.", DefaultValueFactory = _ => "nvmf_tgt",
@@ -77,7 +80,12 @@ internal sealed class RunCommand
         using var shownUntil = CancellationTokenSource.CreateLinkedTokenSource(ending);
         var failed = host.Ready.ContinueWith(static ready => ready.Exception?.InnerException, TaskScheduler.Default);
         var ended = Task.WhenAny(WaitAsync(ending), host.ShutdownRequested, FailureAsync(failed));
-        if (host.Ready.IsCompleted) await ServedTable.PrintAsync(host, app, Console.Out);
+        if (host.Ready.IsCompleted)
+        {
+            // RPCs and connections are served already; what is printed says that they are served at full speed.
+            await Task.WhenAny(host.Prepared, ended, Task.Delay(s_longestPreparation, ending));
+            await ServedTable.PrintAsync(host, app, Console.Out);
+        }
         else Console.Out.WriteLine($"{app.Name}: waiting for framework_start_init on {host.RpcSocket}");
         await Console.Out.FlushAsync(CancellationToken.None);
 

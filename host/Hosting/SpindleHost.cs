@@ -84,6 +84,15 @@ public sealed partial class SpindleHost : IAsyncDisposable
     /// <summary>Ends with a signal's name when the host was asked by RPC to end (<c>spdk_kill_instance</c>). It does not end by itself.</summary>
     public Task<string> ShutdownRequested => _lifecycle.ShutdownRequested;
 
+    /// <summary>Ends when the modules' code is compiled too: no I/O after it waits for the compiler. What was not compiled before is when it is used, on its reactor.</summary>
+    public Task Prepared => PreparedAsync();
+
+    private async Task PreparedAsync()
+    {
+        await Ready.ConfigureAwait(false);
+        await Modules.Prepared.ConfigureAwait(false);
+    }
+
     /// <summary>What the front-ends serve now. On any thread.</summary>
     public async Task<IReadOnlyList<ServedEndpoint>> GetServedAsync()
     {

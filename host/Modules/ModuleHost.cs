@@ -18,6 +18,7 @@ public sealed class ModuleHost
     private readonly ILogger _log;
     private readonly Lock _lock = new();
     private readonly List<LoadedModule> _modules = [];
+    private volatile Task _hostPrepared = Task.CompletedTask;
     private readonly List<(string Identity, WeakReference Context, object? Owner)> _alive = [];
 
     /// <param name="host">What modules get, and what is done around their lives.</param>
@@ -210,10 +211,14 @@ public sealed class ModuleHost
     /// <summary>Compiles the modules' methods on a thread of its own, before they are first used on a reactor.</summary>
     public void PrepareMethods()
     {
+        _hostPrepared = MethodPreparation.StartHost();
         lock (_lock)
             foreach (var module in _modules)
                 if (module is { IsUnloadable: true, Preparation: null, LoadContext: { } context }) module.Preparation = MethodPreparation.Start(context);
     }
+
+    /// <summary>Ends when all that <see cref="PrepareMethods"/> has begun is compiled, or given up because its module goes. Never fails.</summary>
+    public Task Prepared => Task.WhenAll(Modules.Select(module => module.PreparationCompleted ?? Task.CompletedTask).Append(_hostPrepared));
 
     /// <summary>Stops a module: withdraws its RPC methods, removes its bdevs, stops it, disposes its services, and unloads its code.</summary>
     /// <returns>True when its code is gone, or is one that stays by its manifest; false when something still holds it, which is logged.</returns>

@@ -17,11 +17,14 @@ public sealed class Target : IAsyncDisposable
 
     private readonly Process _process;
     private readonly Task _output;
+    private readonly bool _own;
     private readonly Queue<string> _lines = new();
+    private readonly TaskCompletionSource _ready = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private RpcClient? _rpc;
 
-    private Target(Process process, int port, string commandLine)
+    private Target(Process process, int port, string commandLine, bool own)
     {
+        _own = own;
         _process = process;
         Port = port;
         CommandLine = commandLine;
@@ -56,7 +59,7 @@ public sealed class Target : IAsyncDisposable
         string commandLine = $"{program} {string.Join(' ', arguments)}";
         if (settings.Verbose) Console.Error.WriteLine($"$ {commandLine}");
         var clock = Stopwatch.StartNew();
-        var target = new Target(CommandRun.Start(program, arguments), port, commandLine);
+        var target = new Target(CommandRun.Start(program, arguments), port, commandLine, own);
         try
         {
             await target.ConnectAsync(socket, clock, cancellationToken);
@@ -84,6 +87,12 @@ public sealed class Target : IAsyncDisposable
             idle += (double)reactor["idle"]!;
         }
         return (busy, busy + idle);
+    }
+
+    /// <summary>Ends when the program says on its output that it is ready: Spindle by what it serves, the last lines of its start. The peer is ready when it listens.</summary>
+    public async Task ReadyAsync(CancellationToken cancellationToken)
+    {
+        if (_own) await _ready.Task.WaitAsync(s_startLimit, cancellationToken);
     }
 
     public void Pause() => ProcessUsage.Stop(Pid);
@@ -169,6 +178,7 @@ public sealed class Target : IAsyncDisposable
     {
         while (await reader.ReadLineAsync() is { } line)
         {
+            if (line.StartsWith("Control socket:", StringComparison.Ordinal)) _ready.TrySetResult();
             lock (_lines)
             {
                 _lines.Enqueue(line);

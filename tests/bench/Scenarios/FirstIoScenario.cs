@@ -6,8 +6,9 @@ using Spindle.NvmfTests.Initiator;
 
 namespace Spindle.Bench.Scenarios;
 
-/// <summary>The first read after a start, over NVMe/TCP, against the median of a thousand later ones. Each run starts a target of its own; the initiator's
-/// own code has been used on another target before.</summary>
+/// <summary>The first read that a target ever serves, over NVMe/TCP, against the median of a thousand later ones on the same connection. Each run starts a
+/// target of its own and connects to it as soon as it says that it is ready; the initiator has connected to another target and read from it before, so that
+/// its own first time does not count.</summary>
 public sealed class FirstIoScenario() : Scenario("process/first-io", "the first 4k read after the start, over the median of the next thousand", Metric.FirstToWarm)
 {
     public override async Task<IMeasurement?> OpenAsync(Contender contender, BenchSettings settings, CancellationToken cancellationToken)
@@ -25,6 +26,7 @@ public sealed class FirstIoScenario() : Scenario("process/first-io", "the first 
         {
             var calls = Backing.Calls("malloc", BdevScenario.BdevName, null);
             await using var target = await Target.StartAsync(contender, Cores.Target, calls, settings, cancellationToken);
+            await target.ReadyAsync(cancellationToken);
             await using var controller = await NvmeTcpController.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target.Port), Target.Nqn);
             var blocks = await NamespaceIo.OpenAsync(controller, 1);
             double first = await ReadAsync(blocks, 0);
