@@ -40,7 +40,7 @@ public sealed class QuickStartTests : IDisposable
         string packages = Path.Combine(_folder, "artifacts", "packages"), bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
         foreach (string project in new[] { "abstractions", "host", "testing", "templates" })
             await RunAsync($"dotnet pack {Root}/{project} -c Release --no-build --nologo -v q -o {packages}", TimeSpan.FromMinutes(2));
-        File.WriteAllText(Path.Combine(bin, "spindle"), $"#!/bin/sh\nexec dotnet {AppContext.BaseDirectory}spindle.dll \"$@\"\n");
+        File.WriteAllText(Path.Combine(bin, "spindle"), $"#!/bin/sh\nexec {AppContext.BaseDirectory}spindle \"$@\"\n");
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(bin, "spindle"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
 
         // Other tests listen too: the page's port is replaced by a free one, in its commands and in what the template made.
@@ -98,9 +98,10 @@ public sealed class QuickStartTests : IDisposable
         catch (TimeoutException)
         {
             process.Kill(entireProcessTree: true);
-            Assert.Fail($"not done within {limit}:\n{await output}");
+            // What was left behind may hold the pipe open.
+            Assert.Fail($"not done within {limit}:\n{(await Task.WhenAny(output, Task.Delay(2000)) == output ? await output : "(its output is still held by a process it left)")}");
         }
-        string text = await output;
+        string text = await output.WaitAsync(TimeSpan.FromSeconds(20));
         Assert.True(process.ExitCode == 0, $"exit status {process.ExitCode}:\n{text}");
         return text;
     }
