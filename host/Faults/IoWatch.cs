@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using Spindle.Bdevs;
 using Spindle.Host.Bdevs;
 using Spindle.Host.Reactors;
+using Spindle.Threading;
 
 namespace Spindle.Host.Faults;
 
@@ -14,11 +15,12 @@ namespace Spindle.Host.Faults;
 /// <param name="Step">What was done last.</param>
 internal sealed record StuckIo(string Bdev, string Module, TimeSpan Oldest, int Count, string Step);
 
-/// <summary>Looks for I/O that a module has had for too long, and goes as far about it as the policy says. On the app thread.</summary>
+/// <summary>Looks for I/O that a module has had for too long, and goes as far about it as the policy says. It runs on the thread pool: the storage threads
+/// only count, and allocate nothing for it; what is done about stuck I/O is done on the app thread.</summary>
 internal sealed class IoWatch(ReactorSystem threads, BdevRegistry bdevs, FaultOptions options, ILogger log)
 {
     private readonly Dictionary<BdevEntry, (IoTimeoutAction Step, long At)> _steps = [];
-    private readonly HashSet<StorageThreadCore> _silent = [];
+    private readonly Dictionary<StorageThreadCore, Look> _looks = [];
     private readonly CancellationTokenSource _end = new();
     private volatile IReadOnlyList<StuckIo> _stuck = [];
 
@@ -28,7 +30,7 @@ internal sealed class IoWatch(ReactorSystem threads, BdevRegistry bdevs, FaultOp
     /// <summary>Looks from now on.</summary>
     public void Start()
     {
-        if (options.IoTimeout > TimeSpan.Zero) _ = threads.AppThread.InvokeAsync(RunAsync);
+        if (options.IoTimeout > TimeSpan.Zero) _ = Task.Run(RunAsync);
     }
 
     /// <summary>No more.</summary>
@@ -42,48 +44,81 @@ internal sealed class IoWatch(ReactorSystem threads, BdevRegistry bdevs, FaultOp
             await Task.Delay(period, CancellationToken.None);
             try
             {
-                Act(await LookAsync(period));
+                var found = await LookAsync(period);
+                if (found.Count == 0 && _steps.Count == 0) continue;
+                await threads.AppThread.InvokeAsync(() =>
+                {
+                    Act(found);
+                    return Task.CompletedTask;
+                });
             }
             catch (Exception e)
             {
-                log.LogError("Looking for I/O that does not complete failed: {Text}", e.ToString());
+                if (!_end.IsCancellationRequested) log.LogError("Looking for I/O that does not complete failed: {Text}", e.ToString());
             }
         }
     }
 
     private async Task<Dictionary<BdevEntry, (long Ticks, int Count)>> LookAsync(TimeSpan period)
     {
-        var found = new Dictionary<BdevEntry, (long Ticks, int Count)>();
-        var entries = bdevs.Entries;
         long limit = (long)(options.IoTimeout.TotalSeconds * Stopwatch.Frequency);
-        var looks = new List<Task>();
-        foreach (var thread in threads.Threads.Cast<StorageThreadCore>())
+        var present = threads.Threads.Cast<StorageThreadCore>().ToHashSet();
+        foreach (var gone in _looks.Keys.Where(thread => !present.Contains(thread)).ToArray()) _looks.Remove(gone);
+        foreach (var thread in present)
         {
-            // One that has not answered yet is on a reactor that hangs: the watchdog names it.
-            lock (_silent)
-                if (!_silent.Add(thread)) continue;
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            bool sent = thread.Send(_ =>
-            {
-                foreach (var entry in entries)
-                {
-                    if (!thread.Channels.TryGetValue(entry, out var channel)) continue;
-                    var (oldest, count) = ((BdevQueueChannel)channel).Queue.OlderThan(limit);
-                    if (count == 0) continue;
-                    lock (found)
-                    {
-                        var (ticks, sum) = found.GetValueOrDefault(entry);
-                        found[entry] = (Math.Max(ticks, oldest), sum + count);
-                    }
-                }
-                lock (_silent) _silent.Remove(thread);
-                done.TrySetResult();
-            }, null);
-            if (sent) looks.Add(done.Task);
-            else lock (_silent) _silent.Remove(thread);
+            if (!_looks.TryGetValue(thread, out var look)) _looks[thread] = look = new Look(thread, limit);
+            look.Begin();
         }
-        await Task.WhenAny(Task.WhenAll(looks), Task.Delay(period));
-        lock (found) return new(found);
+        // One that does not answer is on a reactor that hangs: the watchdog names it.
+        var end = Stopwatch.GetTimestamp() + (long)(period.TotalSeconds * Stopwatch.Frequency);
+        for (var wait = 1; _looks.Values.Any(look => look.IsOut) && Stopwatch.GetTimestamp() < end; wait = Math.Min(2 * wait, 64)) await Task.Delay(wait);
+
+        var found = new Dictionary<BdevEntry, (long Ticks, int Count)>();
+        foreach (var (entry, oldest, count) in _looks.Values.Where(look => !look.IsOut).SelectMany(look => look.Found))
+        {
+            var (ticks, sum) = found.GetValueOrDefault(entry);
+            found[entry] = (Math.Max(ticks, oldest), sum + count);
+        }
+        return found;
+    }
+
+    /// <summary>One storage thread's count, made again and again.</summary>
+    private sealed class Look(StorageThreadCore thread, long limit)
+    {
+        private static readonly StorageMessage s_count = Count;
+        private volatile bool _isOut;
+
+        /// <summary>What the thread found, when it is not out.</summary>
+        public List<(BdevEntry Entry, long Oldest, int Count)> Found { get; } = [];
+
+        /// <summary>The thread has not answered.</summary>
+        public bool IsOut => _isOut;
+
+        /// <summary>Asks the thread, unless it has not answered the last time.</summary>
+        public void Begin()
+        {
+            if (_isOut) return;
+            Found.Clear();
+            _isOut = true;
+            if (!thread.Send(s_count, this)) _isOut = false;
+        }
+
+        private static void Count(object? state)
+        {
+            var look = (Look)state!;
+            look.Run();
+            look._isOut = false;
+        }
+
+        private void Run()
+        {
+            foreach (var (device, channel) in thread.Channels)
+            {
+                if (device is not BdevEntry entry || channel is not BdevQueueChannel queue) continue;
+                var (oldest, count) = queue.Queue.OlderThan(limit);
+                if (count != 0) Found.Add((entry, oldest, count));
+            }
+        }
     }
 
     private void Act(Dictionary<BdevEntry, (long Ticks, int Count)> found)

@@ -23,6 +23,9 @@ internal static unsafe class BufferQuarantine
         public readonly object Owner = owner;
         public readonly IoVec[] Buffers = buffers;
         public nint Vectors;
+
+        /// <summary>Its host has ended: no buffer of a pool that is in use can be one of these, though memory given back to the system may have come to lie there.</summary>
+        public bool HostEnded;
         public readonly List<(IobufPool Pool, IoVec Buffer)> Parked = [];
         public readonly List<Action> Frees = [];
 
@@ -80,7 +83,7 @@ internal static unsafe class BufferQuarantine
         {
             foreach (var loan in s_loans)
             {
-                if (!loan.Covers(buffer.Address, buffer.Length)) continue;
+                if (loan.HostEnded || !loan.Covers(buffer.Address, buffer.Length)) continue;
                 loan.Parked.Add((pool, buffer));
                 return true;
             }
@@ -109,6 +112,15 @@ internal static unsafe class BufferQuarantine
     /// <summary>The module's code is gone: nobody is left who could use them.</summary>
     /// <param name="owner">The module's context.</param>
     public static void ReturnAllOf(object owner) => Return(loan => ReferenceEquals(loan.Owner, owner));
+
+    /// <summary>A module's host ends, another one of this process may go on: what the module still has stays mapped, and concerns no other pool.</summary>
+    /// <param name="owner">The module's context.</param>
+    public static void EndHostOf(object owner)
+    {
+        if (!IsActive) return;
+        lock (s_lock)
+            foreach (var loan in s_loans) loan.HostEnded |= ReferenceEquals(loan.Owner, owner);
+    }
 
     /// <summary>A pool ends, with its host: nothing goes back into it.</summary>
     public static void Forget(IobufPool pool)

@@ -249,7 +249,12 @@ public sealed class ModuleHost
     /// <summary>Stops all modules, the latest first; for the end of the host. Their code is dropped but not waited for.</summary>
     public async Task StopAllAsync()
     {
-        foreach (var module in Modules.Reverse()) await EndAsync(module, runStop: true).ConfigureAwait(false);
+        foreach (var module in Modules.Reverse())
+        {
+            object? owner = module.Context;
+            await EndAsync(module, runStop: true).ConfigureAwait(false);
+            if (owner is not null) Memory.BufferQuarantine.EndHostOf(owner);
+        }
     }
 
     /// <summary>Takes note that a module's code threw where it must not: marks it and removes its bdevs. On any thread.</summary>

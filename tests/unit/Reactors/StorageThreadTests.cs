@@ -257,9 +257,11 @@ public abstract class StorageThreadTests
     public async Task Sending_messages_allocates_nothing()
     {
         await using var system = await StartAsync(1);
-        // The first round is not counted: the runtime makes its own objects when a method first runs.
-        await Counter.RunAsync(system.AppThread);
-        Assert.Equal(0, await Counter.RunAsync(system.AppThread).WaitAsync(s_limit));
+        // The least of some rounds: the runtime makes objects of its own, when a method first runs and beside a collection that another test brings about.
+        // What a message allocates it allocates in every round.
+        long least = long.MaxValue;
+        for (int round = 0; round < 6 && least != 0; round++) least = Math.Min(least, await Counter.RunAsync(system.AppThread).WaitAsync(s_limit));
+        Assert.Equal(0, least);
     }
 
     private sealed class Counter
