@@ -7,6 +7,9 @@ internal sealed class RpcBudget(RpcServerOptions options)
     const int FreeCalls = 16;
     const long FreeBytes = 64 << 10;
 
+    /// <summary>What a reply is taken to be before there was one.</summary>
+    const long UnknownReply = 16 << 10;
+
     int _calls;
     long _bytes;
     int _waiting;
@@ -57,9 +60,14 @@ internal sealed class RpcBudget(RpcServerOptions options)
     bool HasRoom(Share share, bool countBytes)
     {
         var (calls, bytes) = (Volatile.Read(ref share.Calls), Volatile.Read(ref share.Bytes));
-        if (bytes > FreeBytes)
+        var reply = Volatile.Read(ref share.TypicalReply);
+        if (reply == 0)
         {
-            bytes += calls * Volatile.Read(ref share.TypicalReply); // the client is slow: what its running calls will answer counts already
+            bytes += calls * UnknownReply; // no call has ended yet: a client may send many before the first one does
+        }
+        else if (bytes > FreeBytes)
+        {
+            bytes += calls * reply; // the client is slow: what its running calls will answer counts already
         }
         return calls < options.MaxCallsPerConnection && (calls < FreeCalls || Volatile.Read(ref _calls) < options.MaxCalls)
             && (!countBytes || (bytes < options.MaxBytesPerConnection && (bytes < FreeBytes || Volatile.Read(ref _bytes) < options.MaxBytes)));
