@@ -45,6 +45,10 @@ public abstract class RingSocket : IDisposable
     /// <summary>The peer's address.</summary>
     public abstract EndPoint RemoteEndPoint { get; }
 
+    /// <summary>Ends the sending direction once what was sent before has gone out: the peer reads the end of the stream, and can still be received from. No send may be pending.
+    /// Any thread of the reactor; never blocks; does nothing on a connection that has broken.</summary>
+    public abstract void ShutdownSend();
+
     /// <summary>Ends both directions at once: pending operations complete with an error or 0. Then cancel or wait for them, then dispose.</summary>
     public abstract void Shutdown();
 

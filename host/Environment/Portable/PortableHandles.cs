@@ -44,11 +44,15 @@ internal sealed class PortableSocket : RingSocket
     public override EndPoint LocalEndPoint { get; }
     public override EndPoint RemoteEndPoint { get; }
 
-    public override void Shutdown()
+    public override void ShutdownSend() => End(SocketShutdown.Send);
+
+    public override void Shutdown() => End(SocketShutdown.Both);
+
+    private void End(SocketShutdown directions)
     {
         try
         {
-            if (!IsClosed) Socket.Shutdown(SocketShutdown.Both);
+            if (!IsClosed) Socket.Shutdown(directions);
         }
         catch (SocketException)
         {

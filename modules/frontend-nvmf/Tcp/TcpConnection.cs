@@ -9,7 +9,8 @@ namespace Spindle.Frontend.Nvmf.Tcp;
 
 /// <summary>An NVMe/TCP connection: one queue pair. It ties the ways in and out to the target and sees to an orderly end.</summary>
 /// <remarks>The end: whoever finds it (peer closed, a fatal error, the target) calls <see cref="NvmfQueuePair.Disconnect"/>; commands that the target does not have yet are dropped, those
-/// it has complete; then what is queued is sent, C2HTermReq last; then the socket is shut down, and closed when the ring holds nothing of it.</remarks>
+/// it has complete; then what is queued is sent, C2HTermReq last; then the host is told by the end of the stream and has a while to close its side; then the socket is shut down,
+/// and closed when the ring holds nothing of it.</remarks>
 internal class TcpConnection : NvmfQueuePair
 {
     private enum Phase : byte
@@ -307,7 +308,7 @@ internal class TcpConnection : NvmfQueuePair
     internal void OnDiscarded(int result)
     {
         if (result <= 0 && result != -Errno.ECANCELED) _peerClosed = true;
-        else if (_terminated && _phase is Phase.Draining or Phase.Closing && !_shutDown) Receiver.Discard();
+        else if ((_terminated || _lingering) && _phase is Phase.Draining or Phase.Closing && !_shutDown) Receiver.Discard();
         if (_phase == Phase.Closing) MarkDirty();
     }
 
@@ -355,11 +356,13 @@ internal class TcpConnection : NvmfQueuePair
     private void TryClose()
     {
         if (!_flushExpired && !_peerClosed && Sender.HasWork) return;
-        if (_terminated && !_peerClosed && !_flushExpired && !_lingerExpired)
+        if (!_peerClosed && !_flushExpired && !_lingerExpired)
         {
             if (_lingering) return;
             _lingering = true;
-            Supervise(Settings.TerminationLinger);
+            // After C2HTermReq the host closes first (NVMe TCP Transport Specification 1.0, C2HTermReq).
+            if (!_terminated) Socket.ShutdownSend();
+            Supervise(_terminated ? Settings.TerminationLinger : Settings.CloseLinger);
             Receiver.Discard();
             return;
         }

@@ -15,6 +15,10 @@ internal sealed record TcpSettings
     /// the connection and might destroy the C2HTermReq on its way.</summary>
     public TimeSpan TerminationLinger { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>Time that the host has to close its side after the target has ended the connection in order. Until then what the host still sends is taken and thrown away:
+    /// closing with bytes unread would reset the connection, and Linux raises SIGPIPE in a program whose I/O its nvme-tcp sends into a connection that was reset.</summary>
+    public TimeSpan CloseLinger { get; init; } = TimeSpan.FromMilliseconds(500);
+
     /// <summary>Granularity of the above.</summary>
     public TimeSpan SupervisionPeriod { get; init; } = TimeSpan.FromMilliseconds(100);
 

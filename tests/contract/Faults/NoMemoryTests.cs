@@ -47,14 +47,21 @@ public sealed class NoMemoryTests(ContractHost host) : TestBdevTest(host)
         bdev.OnSubmit = (self, io) =>
         {
             // Counted over all threads, as a device's queue would be.
-            if (Interlocked.Increment(ref inside) > 3)
+            int now = Interlocked.Increment(ref inside);
+            if (now > 3)
             {
                 Interlocked.Decrement(ref inside);
                 Refuse(io);
                 return;
             }
             uint generation = io.Generation;
-            most = Math.Max(most, inside);
+            // Not `inside` itself: others may have counted themselves in meanwhile, to be refused.
+            for (int seen = Volatile.Read(ref most); now > seen;)
+            {
+                int found = Interlocked.CompareExchange(ref most, now, seen);
+                if (found == seen) break;
+                seen = found;
+            }
             io.Channel.Thread.Send(_ =>
             {
                 var status = self.Transfer(io);

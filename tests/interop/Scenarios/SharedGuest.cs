@@ -63,6 +63,10 @@ public sealed class SharedGuest : IAsyncDisposable
         return guest = await LinuxGuest.StartAsync(new GuestOptions { Modules = ["nvme-tcp"], BootTimeout = TimeSpan.FromMinutes(4) }, ct);
     }
 
+    /// <summary>For scripts that do I/O while connections break: nvme-tcp sends in the context of the program whose I/O it is, without MSG_NOSIGNAL, so that a
+    /// connection that was reset raises SIGPIPE in that program (Linux 6.1, net/core/stream.c, sk_stream_error). fio dies of it, and sync.</summary>
+    public const string IgnoreBrokenConnections = "trap '' PIPE";
+
     /// <summary>A script with the functions <c>device</c>, <c>controller</c> and <c>until_true</c> that ends at its first error.</summary>
     public static string Script(string text) => $"{Functions}\nset -eE -o pipefail\ntrap 'echo \"failed: $BASH_COMMAND\" >&2' ERR\n{text}";
 

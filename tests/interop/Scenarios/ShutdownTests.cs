@@ -33,6 +33,7 @@ public sealed class ShutdownTests(SharedGuest shared)
                 $"{subsystem.Connect("--reconnect-delay=1 --ctrl-loss-tmo=600")} >&2; device {subsystem.Nqn} 1; device {subsystem.Nqn} 2"), Patience.Step, Ct)).Succeeded();
             var load = await guest.StartJobAsync(SharedGuest.Script(
                 $$"""
+                {{SharedGuest.IgnoreBrokenConnections}}
                 a=$(device {{subsystem.Nqn}} 1); b=$(device {{subsystem.Nqn}} 2)
                 exec fio --size=2m --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --direct=1 --output-format=terse \
                   --name=file --filename=$a --verify=crc32c --verify_fatal=1 --loops=2 --name=memory --filename=$b --time_based --runtime=20

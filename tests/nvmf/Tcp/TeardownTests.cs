@@ -26,6 +26,42 @@ public class TeardownTests
         Assert.Equal("test", connection.DisconnectReason);
     }
 
+    /// <summary>Closing with bytes of the host unread would reset the connection; a Linux host then sends into it and raises SIGPIPE in the program whose I/O that was.</summary>
+    [Fact]
+    public void A_disconnect_by_the_target_is_told_to_the_host_and_what_it_still_sends_is_taken()
+    {
+        using var bench = new TcpBench();
+        TestConnection connection = bench.Connect();
+        connection.Disconnect("test");
+        bench.Run();
+        Assert.True(connection.MemorySocket.IsSendShutDown);
+        for (ushort i = 0; i < 20; i++)
+        {
+            connection.MemorySocket.Write(PduBuilder.CapsuleCmd(Pdus.Read(i, 0, 4096)));
+            bench.Run();
+            Assert.False(connection.MemorySocket.CanReceive, "bytes of the host are left unread");
+            Assert.False(connection.MemorySocket.IsShutDown);
+        }
+        connection.MemorySocket.PeerClosed = true;
+        bench.Run();
+        Assert.Equal(NvmfQueuePairState.Closed, connection.State);
+        Assert.True(connection.MemorySocket.IsDisposed);
+    }
+
+    [Fact]
+    public void A_host_that_goes_on_sending_after_the_end_is_closed_all_the_same()
+    {
+        using var bench = new TcpBench(settings: new TcpSettings { CloseLinger = TimeSpan.FromMilliseconds(20), SupervisionPeriod = TimeSpan.FromMilliseconds(5) });
+        TestConnection connection = bench.Connect();
+        connection.Disconnect("test");
+        bench.RunUntil(() =>
+        {
+            connection.MemorySocket.Write(PduBuilder.CapsuleCmd(Pdus.Read(1, 0, 4096)));
+            return connection.State == NvmfQueuePairState.Closed;
+        });
+        Assert.True(connection.MemorySocket.IsDisposed);
+    }
+
     [Fact]
     public void A_host_that_takes_nothing_does_not_delay_the_end_for_long()
     {

@@ -128,6 +128,23 @@ public abstract partial class RingConformance
         Assert.True(send.Result < 0, $"{send.Result}");
     }
 
+    [Theory]
+    [MemberData(nameof(Families))]
+    public void ShutdownSendEndsOneDirectionAfterWhatWasSent(string family)
+    {
+        var (client, server) = _f.Connect(EndPointOf(family));
+        var (to, back) = (_f.Buffer(100), _f.Buffer(100));
+        Assert.Equal(100, _f.Run(o => _f.Ring.Send(server, [_f.Buffer(100)], o)));
+        server.ShutdownSend();
+        server.ShutdownSend();
+        Assert.Equal(100, _f.Run(o => _f.Ring.Receive(client, [to], o)));
+        Assert.Equal(0, _f.Run(o => _f.Ring.Receive(client, [to], o)));
+        // The other direction lives on.
+        Assert.Equal(100, _f.Run(o => _f.Ring.Send(client, [to], o)));
+        Assert.Equal(100, _f.Run(o => _f.Ring.Receive(server, [back], o)));
+        Assert.Equal(-Errno.EPIPE, _f.Run(o => _f.Ring.Send(server, [back], o)));
+    }
+
     [Fact]
     public void AcceptTakesConnectionsOneByOne()
     {

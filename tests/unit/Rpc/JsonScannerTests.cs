@@ -133,6 +133,10 @@ public class JsonScannerTests
         var text = source.ToList();
         for (var edits = random.Next(3); edits >= 0; edits--)
         {
+            if (text.Count == 0)
+            {
+                text.Add((byte)' '); // edits before this one have taken all there was
+            }
             var at = random.Next(text.Count);
             var c = "{}[]\",:\\/0123456789eE+-. tfnu\n\x01\x80\xc3\xff"[random.Next(31)];
             switch (random.Next(4))

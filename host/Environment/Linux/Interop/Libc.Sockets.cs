@@ -9,6 +9,7 @@ internal static unsafe partial class Libc
     internal const int SOCK_STREAM = 1, SOCK_NONBLOCK = 0x800, SOCK_CLOEXEC = 0x80000;
     internal const int SOL_SOCKET = 1, SO_REUSEADDR = 2, SO_ERROR = 4, SO_SNDBUF = 7, SO_RCVBUF = 8;
     internal const int IPPROTO_TCP = 6, TCP_NODELAY = 1, IPPROTO_IPV6 = 41, IPV6_V6ONLY = 26;
+    internal const int SHUT_WR = 1;
     internal const int SHUT_RDWR = 2;
     internal const int MSG_DONTWAIT = 0x40, MSG_NOSIGNAL = 0x4000;
 

@@ -37,6 +37,11 @@ internal sealed class LinuxSocket : RingSocket
         return new LinuxSocket(fd);
     }
 
+    public override void ShutdownSend()
+    {
+        if (_fd >= 0) _ = Libc.shutdown(_fd, Libc.SHUT_WR);
+    }
+
     public override void Shutdown()
     {
         if (_fd >= 0) _ = Libc.shutdown(_fd, Libc.SHUT_RDWR);

@@ -37,6 +37,15 @@ internal sealed class MemorySocket : RingSocket
     public override EndPoint LocalEndPoint { get; } = new IPEndPoint(IPAddress.Loopback, 4420);
     public override EndPoint RemoteEndPoint { get; } = new IPEndPoint(IPAddress.Loopback, 50000);
 
+    /// <summary>The host has read the end of the stream, and may still send.</summary>
+    public bool IsSendShutDown { get; private set; }
+
+    public override void ShutdownSend()
+    {
+        Assert.False(SendBlocked, "the end of the stream overtakes a send");
+        IsSendShutDown = true;
+    }
+
     public override void Shutdown() => IsShutDown = true;
 
     public override void Dispose()
@@ -110,7 +119,7 @@ internal sealed class MemorySocket : RingSocket
     {
         if (IsDisposed) Assert.Fail("used after it was closed");
         Sends++;
-        if (IsShutDown) return -Errno.EPIPE;
+        if (IsShutDown || IsSendShutDown) return -Errno.EPIPE;
         int total = 0;
         foreach (IoVec buffer in buffers) total += (int)buffer.Length;
         if (total == 0) Assert.Fail("an empty send");
