@@ -15,6 +15,9 @@ public sealed class FaultyHost : IAsyncDisposable
     private static readonly Lazy<PluginFolder> s_folder = new(Compile);
     private readonly ModulesOnDisk _modules = new ModulesOnDisk().Add("bdev-malloc", "0.1.0");
 
+    /// <summary>The modules folder with the fixture.</summary>
+    public static string Folder => s_folder.Value.Root;
+
     public LogList Log { get; } = new();
     public SpindleHost Host { get; private set; } = null!;
 

@@ -7,7 +7,8 @@ public sealed class ModulesOnDisk : IDisposable
 {
     public string Root { get; } = Directory.CreateTempSubdirectory("spindle-modules-").FullName;
 
-    private static readonly string s_built = FindBuilt();
+    /// <summary>artifacts/modules.</summary>
+    public static string Built { get; } = FindBuilt();
 
     private static string FindBuilt()
     {
@@ -19,7 +20,7 @@ public sealed class ModulesOnDisk : IDisposable
     /// <summary>Adds a built module under each of some versions.</summary>
     public ModulesOnDisk Add(string module, params string[] versions)
     {
-        var source = Directory.GetDirectories(Path.Combine(s_built, module)).Order().Last();
+        var source = Directory.GetDirectories(Path.Combine(Built, module)).Order().Last();
         foreach (var version in versions)
         {
             var target = Directory.CreateDirectory(Path.Combine(Root, module, version)).FullName;
