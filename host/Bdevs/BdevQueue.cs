@@ -329,10 +329,12 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         catch (Exception exception)
         {
             // The submitter's fault: the module below, whose code is on the stack, goes on.
-            Thread.ReportFault($"completion of an I/O of bdev '{Bdev.Name}'", exception);
+            ReportCompletionFault(exception);
         }
         if (_waitHead is not null || _pendingHead is not null || LocksWaiting) AfterFinish();
     }
+
+    private void ReportCompletionFault(Exception exception) => Thread.ReportFault($"completion of an I/O of bdev '{Bdev.Name}'", exception);
 
     /// <summary>The module is short of memory: the I/O goes back to the front of the queue, at once, so that later ones stay behind it.</summary>
     private void Requeue(BdevIo io)

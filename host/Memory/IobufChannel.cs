@@ -76,11 +76,14 @@ internal sealed class IobufChannel : IIobufChannel
         return true;
     }
 
+    // A fault of the caller's, charged to it: a buffer that is not the pools' cannot be put anywhere.
+    private static void ThrowForeign() => throw new ArgumentException("This is not a buffer of the pools, or not its whole length.", "buffer");
+
     [DataPath]
     public void Put(in IoVec buffer)
     {
         var side = buffer.Length == _small.Pool.BufferSize ? _small : _large;
-        if (!side.Pool.Owns(buffer)) throw new ArgumentException("This is not a buffer of the pools, or not its whole length.", nameof(buffer));
+        if (!side.Pool.Owns(buffer)) ThrowForeign();
         if (BufferQuarantine.IsActive && BufferQuarantine.Park(side.Pool, buffer)) return;
         if (side.Head is { } waiter)
         {

@@ -38,8 +38,11 @@ public static class RingDispatch
         }
         catch (Exception exception)
         {
-            thread.ReportFault($"ring operation {operation.GetType().Name}", exception);
+            ReportFault(thread, operation, exception);
         }
         thread.Begin(0);
     }
+
+    private static void ReportFault(StorageThreadCore thread, RingOperation operation, Exception exception) =>
+        thread.ReportFault($"ring operation {operation.GetType().Name}", exception);
 }

@@ -43,8 +43,11 @@ internal sealed class PerfSlot(PerfWorker worker, int index, IoVec buffer) : Bde
         int error = _isRead ? worker.Channel.Read(vectors, _offset, blocks, worker.Completed, this)
             : worker.Channel.Write(vectors, _offset, blocks, worker.Completed, this);
         if (error == 0 || (error == -Errno.ENOMEM && worker.Channel.QueueIoWait(this) == 0)) return;
-        worker.Fail($"{(_isRead ? "read" : "write")} at block {_offset} was refused: {Errno.Message(error)}", Stopwatch.GetTimestamp());
+        FailRefused(error);
     }
+
+    private void FailRefused(int error) =>
+        worker.Fail($"{(_isRead ? "read" : "write")} at block {_offset} was refused: {Errno.Message(error)}", Stopwatch.GetTimestamp());
 
     /// <inheritdoc/>
     [DataPath]

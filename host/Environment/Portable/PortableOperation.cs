@@ -61,8 +61,10 @@ internal sealed class PortableOperation(PortableRing ring, int index) : TimerNod
         Finish(result);
     }
 
+#pragma warning disable SPDL018 // It catches all there is, and its end is the operation's completion.
     /// <summary>Starts a socket operation; it may finish at once.</summary>
     internal async void StartSocket()
+#pragma warning restore SPDL018
     {
         int result;
         try

@@ -4,6 +4,8 @@ using Spindle.Nvme.Commands;
 using Spindle.Nvme.Digests;
 using Spindle.Nvme.Tcp;
 
+#pragma warning disable SPDL013 // Only the texts of failures are allocated, and a failure ends the run.
+
 namespace Spindle.Tool.NvmePerf.Initiator;
 
 /// <content>What comes from the target. PDU headers are parsed in the receive buffer; data is copied from there to its slot, and the rest of a

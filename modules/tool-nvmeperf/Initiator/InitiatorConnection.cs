@@ -7,6 +7,8 @@ using Spindle.Nvme.Digests;
 using Spindle.Nvme.Tcp;
 using Spindle.Threading;
 
+#pragma warning disable SPDL013 // Only the texts of failures are allocated, and a failure ends the run.
+
 namespace Spindle.Tool.NvmePerf.Initiator;
 
 /// <summary>One queue of an NVMe/TCP host: a connection on a storage thread's ring. Commands are gathered and sent together; what comes is

@@ -20,6 +20,7 @@ internal sealed unsafe class BlockingWorkers(Action notify) : IDisposable
     /// <summary>True when there are results.</summary>
     internal bool HasResults => Volatile.Read(ref _results) is not null;
 
+#pragma warning disable SPDL011 // What these threads do takes a system call that blocks; the hand-over costs little beside it, and nobody holds the lock for longer than this.
     [DataPath]
     internal void Add(OperationSlot slot)
     {
@@ -34,6 +35,7 @@ internal sealed unsafe class BlockingWorkers(Action notify) : IDisposable
             Monitor.Pulse(_gate);
         }
     }
+#pragma warning restore SPDL011
 
     /// <summary>Takes all results, linked, oldest first.</summary>
     [DataPath]
