@@ -104,7 +104,10 @@ internal sealed unsafe class TcpReceiver : RingOperation
     /// <summary>Receives and throws away, until the peer closes.</summary>
     public void Discard()
     {
-        if (!IsPending) Arm();
+        if (IsPending) return;
+        // Stopped by a command while its PDU was being parsed, it may have counted that PDU as taken afterwards.
+        _start = _end = 0;
+        Arm();
     }
 
     /// <summary>Frees its memory. No receive may be pending.</summary>

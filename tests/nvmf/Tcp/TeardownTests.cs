@@ -48,6 +48,20 @@ public class TeardownTests
         Assert.True(connection.MemorySocket.IsDisposed);
     }
 
+    /// <summary>As Disconnect does, and a command that ends the association.</summary>
+    [Fact]
+    public void A_command_may_end_the_connection_while_it_is_being_taken()
+    {
+        using var bench = new TcpBench();
+        TestConnection connection = bench.Connect();
+        connection.OnRun = () => connection.Disconnect("test");
+        connection.MemorySocket.Write([.. PduBuilder.CapsuleCmd(Pdus.Read(1, 0, 512)), .. PduBuilder.CapsuleCmd(Pdus.Read(2, 0, 512))]);
+        bench.Run();
+        Assert.True(connection.MemorySocket.IsSendShutDown);
+        connection.MemorySocket.PeerClosed = true;
+        bench.RunUntilClosed(connection);
+    }
+
     [Fact]
     public void A_host_that_goes_on_sending_after_the_end_is_closed_all_the_same()
     {

@@ -26,6 +26,9 @@ internal sealed class TestConnection : TcpConnection
     /// <summary>Commands are kept until <see cref="CompleteDeferred"/>.</summary>
     public bool Defers { get; set; }
 
+    /// <summary>Called with every command, before it is carried out.</summary>
+    public Action? OnRun { get; set; }
+
     /// <summary>Result of every command: completion dword 0.</summary>
     public uint Result { get; set; }
 
@@ -50,6 +53,7 @@ internal sealed class TestConnection : TcpConnection
     internal override void Run(TcpRequest request)
     {
         Executed++;
+        OnRun?.Invoke();
         if (Defers) _deferred.Enqueue(request);
         else Perform(request);
     }
