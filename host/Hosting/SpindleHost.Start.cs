@@ -123,6 +123,7 @@ public sealed partial class SpindleHost
                 await _services!.GetRequiredService<ConfigurationLoader>()
                     .LoadAsync(configuration, () => StartModulesAsync(cancellationToken), cancellationToken: cancellationToken).ConfigureAwait(false);
             Modules.PrepareMethods();
+            _exercised = ExerciseAsync();
             _lifecycle.SetInitialized();
             // Not before: the start itself wants all cores.
             if (_options.ReactorsOwnTheirCores) _environment.KeepOtherThreadsOff(_reactors.Cores);
@@ -131,6 +132,19 @@ public sealed partial class SpindleHost
         {
             _lifecycle.SetFailed(e as SpindleException ?? new SpindleException(Errno.EIO, e.Message));
             throw;
+        }
+    }
+
+    private async Task ExerciseAsync()
+    {
+        try
+        {
+            await InvokeAsync(() => PathExercise.RunAsync(BdevLayer)).ConfigureAwait(false);
+        }
+        catch (Exception e)
+        {
+            // The first I/O is slower then. Mostly the host was ended meanwhile.
+            _log.LogDebug("The bdev layer could not be exercised: {Text}", e.Message);
         }
     }
 

@@ -87,10 +87,13 @@ public sealed partial class SpindleHost : IAsyncDisposable
     /// <summary>Ends when the modules' code is compiled too: no I/O after it waits for the compiler. What was not compiled before is when it is used, on its reactor.</summary>
     public Task Prepared => PreparedAsync();
 
+    private Task _exercised = Task.CompletedTask;
+
     private async Task PreparedAsync()
     {
         await Ready.ConfigureAwait(false);
         await Modules.Prepared.ConfigureAwait(false);
+        await _exercised.ConfigureAwait(false);
     }
 
     /// <summary>What the front-ends serve now. On any thread.</summary>

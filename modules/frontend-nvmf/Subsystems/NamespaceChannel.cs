@@ -1,5 +1,7 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
+using Spindle.Memory;
 
 namespace Spindle.Frontend.Nvmf.Subsystems;
 
@@ -23,6 +25,7 @@ internal sealed class NamespaceChannel
         CanUnmap = Bdev.Supports(BdevIoType.Unmap);
         CanWrite = Bdev.Supports(BdevIoType.Write);
         FlushAfterForcedWrite = CanFlush && Bdev.WriteCache;
+        Exercise();
     }
 
     /// <summary>The namespace.</summary>
@@ -57,6 +60,32 @@ internal sealed class NamespaceChannel
 
     /// <summary>Commands that use the channel.</summary>
     public int Outstanding { get; private set; }
+
+    /// <inheritdoc cref="IBdevChannel.Read"/>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    public int Read(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state) =>
+        Channel.Read(buffers, offsetBlocks, numBlocks, callback, state);
+
+    /// <inheritdoc cref="IBdevChannel.Write"/>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    public int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state) =>
+        Channel.Write(buffers, offsetBlocks, numBlocks, callback, state);
+
+    /// <inheritdoc cref="IBdevChannel.TryReadInPlace"/>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    public bool TryReadInPlace(ulong offsetBlocks, ulong numBlocks, out IoVec data) => Channel.TryReadInPlace(offsetBlocks, numBlocks, out data);
+
+    /// <summary>A call by way of an interface finds its target at its first two runs, which takes some ten microseconds each: better here than for the first command.
+    /// I/O of no blocks is refused, and counted nowhere.</summary>
+    private void Exercise()
+    {
+        for (int round = 0; round < 2; round++)
+        {
+            _ = Read(default, 0, 0, static (object? _, in BdevIoResult _) => { }, null);
+            _ = Write(default, 0, 0, static (object? _, in BdevIoResult _) => { }, null);
+            _ = TryReadInPlace(0, 0, out _);
+        }
+    }
 
     /// <summary>A command begins to use the channel.</summary>
     [DataPath]

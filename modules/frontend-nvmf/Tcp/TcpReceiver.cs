@@ -18,7 +18,7 @@ internal sealed unsafe class TcpReceiver : RingOperation
     private readonly TcpConnection _connection;
     private byte* _buffer;
     private int _capacity;
-    private int _wantedCapacity;
+    private byte* _largerBuffer;
     private int _start;
     private int _end;
     private PduRules _rules;
@@ -57,7 +57,7 @@ internal sealed unsafe class TcpReceiver : RingOperation
         _connection = connection;
         TcpSettings settings = connection.Settings;
         NvmfTransportOptions options = connection.Transport.Options;
-        _wantedCapacity = settings.SmallReceiveBuffer;
+        _capacity = settings.SmallReceiveBuffer;
         _rules = new PduRules
         {
             Receiver = PduReceiver.Controller,
@@ -72,10 +72,20 @@ internal sealed unsafe class TcpReceiver : RingOperation
     public bool IsStalled => _stalled;
 
     /// <summary>Starts receiving.</summary>
-    public void Start() => Arm();
+    public void Start()
+    {
+        _buffer = Allocate(_capacity);
+        Arm();
+    }
 
     /// <summary>Takes larger batches from now on.</summary>
-    public void UseLargeBuffer() => _wantedCapacity = _connection.Settings.LargeReceiveBuffer;
+    public void UseLargeBuffer()
+    {
+        // Allocated and touched here, where a host waits for its Connect, and not when its first command comes.
+        if (_largerBuffer is not null || _capacity >= _connection.Settings.LargeReceiveBuffer) return;
+        _largerBuffer = Allocate(_connection.Settings.LargeReceiveBuffer);
+        NativeMemory.Clear(_largerBuffer, (nuint)_connection.Settings.LargeReceiveBuffer);
+    }
 
     /// <summary>Tries again what had to wait.</summary>
     [DataPath]
@@ -114,7 +124,8 @@ internal sealed unsafe class TcpReceiver : RingOperation
     public void Release()
     {
         NativeMemory.AlignedFree(_buffer);
-        _buffer = null;
+        NativeMemory.AlignedFree(_largerBuffer);
+        _buffer = _largerBuffer = null;
         _capacity = 0;
     }
 
@@ -412,7 +423,7 @@ internal sealed unsafe class TcpReceiver : RingOperation
     {
         if (IsPending) return;
         if (_start == _end) _start = _end = 0;
-        if (_capacity != _wantedCapacity && _end == 0) Reallocate();
+        if (_largerBuffer is not null && _end == 0) Enlarge();
         // Less than a whole header was left; it must be contiguous with what follows.
         if (_start > 0)
         {
@@ -449,10 +460,13 @@ internal sealed unsafe class TcpReceiver : RingOperation
         else _connection.OnReceiveFailed(result);
     }
 
-    private void Reallocate()
+    private void Enlarge()
     {
         NativeMemory.AlignedFree(_buffer);
-        _capacity = _wantedCapacity;
-        _buffer = (byte*)NativeMemory.AlignedAlloc((nuint)_capacity, 64);
+        _buffer = _largerBuffer;
+        _capacity = _connection.Settings.LargeReceiveBuffer;
+        _largerBuffer = null;
     }
+
+    private static byte* Allocate(int bytes) => (byte*)NativeMemory.AlignedAlloc((nuint)bytes, 64);
 }

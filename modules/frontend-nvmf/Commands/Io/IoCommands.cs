@@ -55,7 +55,7 @@ internal static class IoCommands
             || queuePair.Namespaces?.Find(request.Command.Nsid) is not { } channel
             || (controller.Subsystem.Options.AnaReporting && !FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId)).IsSuccess)
             || !ReadWriteCommands.Check(channel, request, out ulong offset, out uint blocks).IsSuccess) return null;
-        return channel.Channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
+        return channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
     }
 
     /// <summary>Begins a command, or carries it on after it waited: its namespace is set and counted.</summary>

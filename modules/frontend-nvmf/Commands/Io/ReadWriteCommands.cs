@@ -31,8 +31,8 @@ internal static class ReadWriteCommands
         }
         int result = (NvmOpcode)request.Command.Opcode switch
         {
-            NvmOpcode.Read => channel.Channel.Read(request.Buffers, offset, blocks, s_done, request),
-            NvmOpcode.Write => channel.Channel.Write(request.Buffers, offset, blocks, MustBeDurable(channel, request) ? s_forcedWriteDone : s_done, request),
+            NvmOpcode.Read => channel.Read(request.Buffers, offset, blocks, s_done, request),
+            NvmOpcode.Write => channel.Write(request.Buffers, offset, blocks, MustBeDurable(channel, request) ? s_forcedWriteDone : s_done, request),
             _ => channel.Channel.Compare(request.Buffers, offset, blocks, s_done, request),
         };
         BdevOutcome.Submitted(channel, request, result);
