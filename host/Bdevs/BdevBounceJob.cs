@@ -18,6 +18,7 @@ internal sealed unsafe class BdevBounceJob : IobufWaiter
     private ulong _offset;
     private ulong _source;
     private ulong _blocks;
+    private ulong _read;            // of a copy: the blocks that are in the buffer
     private byte* _metadata;
     private object? _lockOwner;
     private BdevIoCallback _callback = null!;
@@ -59,6 +60,7 @@ internal sealed unsafe class BdevBounceJob : IobufWaiter
         _offset = offset;
         _source = source;
         _blocks = blocks;
+        _read = 0;
         _callback = callback;
         _state = state;
         _lockOwner = lockOwner;
@@ -83,9 +85,11 @@ internal sealed unsafe class BdevBounceJob : IobufWaiter
 
     private void Issue()
     {
-        Span<IoVec> one = [_buffer.Slice(0, (uint)(_blocks * _queue.Limits.BlockSize))];
-        ulong offset = _type == BdevIoType.Copy && _step == BdevIoType.Read ? _source : _offset;
-        int error = _queue.Issue(_step, one, [], offset, _blocks, s_onDone, this, _metadata, 0, _lockOwner);
+        var (offset, blocks, at) = (_offset, _blocks, 0ul);
+        // The pieces of a copy are made for where it writes; where it reads the boundaries lie elsewhere.
+        if (_type == BdevIoType.Copy && _step == BdevIoType.Read) (offset, blocks, at) = (_source + _read, _queue.Limits.UpToBoundary(_source + _read, _blocks - _read), _read);
+        Span<IoVec> one = [_buffer.Slice((uint)(at * _queue.Limits.BlockSize), (uint)(blocks * _queue.Limits.BlockSize))];
+        int error = _queue.Issue(_step, one, [], offset, blocks, s_onDone, this, _metadata, 0, _lockOwner);
         if (error != 0 && _queue.QueueIoWait(_wait) != 0) End(BdevIoResult.FromErrno(Errno.EIO));
     }
 
@@ -96,7 +100,8 @@ internal sealed unsafe class BdevBounceJob : IobufWaiter
             switch (_type)
             {
                 case BdevIoType.Copy:
-                    _step = BdevIoType.Write;
+                    _read += _queue.Limits.UpToBoundary(_source + _read, _blocks - _read);
+                    if (_read == _blocks) _step = BdevIoType.Write;
                     Issue();
                     return;
                 case BdevIoType.Compare:

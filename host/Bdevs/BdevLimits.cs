@@ -15,7 +15,7 @@ internal sealed class BdevLimits
         MaxSegments = bdev.MaxSegments == 0 ? int.MaxValue : bdev.MaxSegments;
         MaxSegmentSize = bdev.MaxSegmentSize == 0 ? uint.MaxValue : bdev.MaxSegmentSize;
         WriteUnit = bdev.SplitOnWriteUnit ? Math.Max(1, bdev.WriteUnitBlocks) : 1;
-        BounceBlocks = Math.Max(1, bounceSize / bdev.BlockSize);
+        BounceBlocks = Math.Max(1, Math.Min(bounceSize, MaxSegmentSize) / bdev.BlockSize);
         MaxUnmapBlocks = bdev.MaxUnmapBlocks == 0 ? ulong.MaxValue : bdev.MaxUnmapBlocks;
         MaxWriteZeroesBlocks = bdev.MaxWriteZeroesBlocks == 0 ? ulong.MaxValue : bdev.MaxWriteZeroesBlocks;
         MaxCopyBlocks = bdev.MaxCopyBlocks == 0 ? ulong.MaxValue : bdev.MaxCopyBlocks;
@@ -57,6 +57,9 @@ internal sealed class BdevLimits
         }
         return true;
     }
+
+    /// <summary>How many blocks a transfer may have that starts there.</summary>
+    public ulong UpToBoundary(ulong offset, ulong blocks) => Boundary == 0 ? blocks : Math.Min(blocks, Boundary - offset % Boundary);
 
     /// <summary>Whether all buffers are aligned as the bdev needs them.</summary>
     [DataPath]

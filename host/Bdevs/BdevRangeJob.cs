@@ -197,7 +197,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     {
         var limits = _queue.Limits;
         blocks = Math.Min(blocks, limits.MaxRwBlocks);
-        if (limits.Boundary != 0) blocks = Math.Min(blocks, limits.Boundary - _offset % limits.Boundary);
+        blocks = limits.UpToBoundary(_offset, blocks);
         if (limits.WriteUnit > 1 && blocks > limits.WriteUnit && _type is BdevIoType.Write or BdevIoType.WriteZeroes or BdevIoType.Copy)
             blocks -= blocks % limits.WriteUnit;
         return blocks;
