@@ -49,7 +49,7 @@ public sealed class ModuleHost
         var folder = Path.GetDirectoryName(Path.GetDirectoryName(manifest.Folder)) ?? "";
         var locked = ModuleLock.Load(folder).Modules.FirstOrDefault(m => m.Name == manifest.Name && m.Version == manifest.Version.ToString());
         if (locked is null) return; // Laid out by a build, or by hand.
-        var now = ModuleStore.HashFiles(manifest.Folder);
+        var now = StoreFolder.Hash(manifest.Folder);
         foreach (var path in locked.Files.Keys.Union(now.Keys))
             if (!locked.Files.TryGetValue(path, out var was) || !now.TryGetValue(path, out var hash) || !hash.Equals(was, StringComparison.OrdinalIgnoreCase))
                 throw new ModuleException(ModuleErrorCode.LockMismatch, manifest.Identity,

@@ -78,7 +78,7 @@ public sealed partial record ModuleManifest
     {
         var json = ManifestObject.Load(file);
         var name = json.RequiredString("name");
-        if (!NamePattern().IsMatch(name) || name.Length > 64)
+        if (!IsName(name))
             throw json.Error("name", $"\"{name}\" must be lower-case words joined by hyphens, at most 64 characters: bdev-malloc for example");
         if (json.RequiredString("version") is var versionText && (!ModuleVersion.TryParse(versionText, out var version) || version.ToString() != versionText))
             throw json.Error("version", $"\"{versionText}\" must be three numbers and an optional label: 1.2.3 or 1.2.3-beta.1");
@@ -108,6 +108,9 @@ public sealed partial record ModuleManifest
         json.End();
         return manifest;
     }
+
+    /// <summary>True for what a module may be called.</summary>
+    internal static bool IsName(string name) => name.Length <= 64 && NamePattern().IsMatch(name);
 
     private static ModuleKinds ReadKinds(ManifestObject json)
     {
@@ -159,6 +162,6 @@ public sealed partial record ModuleManifest
         return hashes;
     }
 
-    [GeneratedRegex("^[a-z][a-z0-9]*(-[a-z0-9]+)*$")]
+    [GeneratedRegex(@"^[a-z][a-z0-9]*(-[a-z0-9]+)*\z")]
     private static partial Regex NamePattern();
 }

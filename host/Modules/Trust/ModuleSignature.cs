@@ -9,6 +9,23 @@ namespace Spindle.Host.Modules.Trust;
 /// <param name="Key">The key.</param>
 public sealed record TrustedKey(string Id, ECDsa Key)
 {
+    /// <summary>Takes a key from its SubjectPublicKeyInfo.</summary>
+    /// <returns>Null when it is none.</returns>
+    internal static TrustedKey? Parse(byte[] publicKey)
+    {
+        var key = ECDsa.Create();
+        try
+        {
+            key.ImportSubjectPublicKeyInfo(publicKey, out _);
+            return new TrustedKey(ModuleSignature.IdOf(key), key);
+        }
+        catch (CryptographicException)
+        {
+            key.Dispose();
+            return null;
+        }
+    }
+
     /// <summary>Reads a key from a PEM file, as <c>spindle module keygen</c> writes it.</summary>
     /// <exception cref="SpindleException">ENOENT, EINVAL: the file is missing or holds no such key.</exception>
     public static TrustedKey Load(string file)
@@ -79,29 +96,37 @@ public static class ModuleSignature
     /// <exception cref="ModuleException">SignatureMissing, SignatureUntrusted, SignatureInvalid.</exception>
     public static void Verify(ModuleManifest manifest, IReadOnlyList<TrustedKey> keys)
     {
+        if (Read(manifest) is not var (id, signature))
+            throw new ModuleException(ModuleErrorCode.SignatureMissing, manifest.Identity, $"has no {FileName}, and only signed modules are taken here; have its vendor sign it (spindle module sign), or leave \"trust\" out of app.json (--trust off the command line).");
+        var key = keys.FirstOrDefault(k => k.Id == id)
+            ?? throw new ModuleException(ModuleErrorCode.SignatureUntrusted, manifest.Identity,
+                $"is signed by key {id}, which is none of those trusted here ({string.Join(", ", keys.Select(k => k.Id))}); name the vendor's key in \"trust\" in app.json (by --trust on the command line) if you trust it.");
+        if (!key.Key.VerifyData(Encoding.UTF8.GetBytes(Listing(manifest.Folder)), signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence))
+            throw new ModuleException(ModuleErrorCode.SignatureInvalid, manifest.Identity, $"its files are not those that key {id} signed: one was changed, added or removed; install the module again.");
+    }
+
+    /// <summary>The id of the key that a module says it is signed by; null when it has no signature. Whether the signature is good is not looked at.</summary>
+    /// <exception cref="ModuleException">SignatureInvalid: module.sig cannot be read.</exception>
+    public static string? KeyIdOf(ModuleManifest manifest) => Read(manifest)?.Id;
+
+    private static (string Id, byte[] Signature)? Read(ModuleManifest manifest)
+    {
         var file = Path.Combine(manifest.Folder, FileName);
-        if (!File.Exists(file))
-            throw new ModuleException(ModuleErrorCode.SignatureMissing, manifest.Identity, $"has no {FileName}, and this app takes signed modules only; have its vendor sign it (spindle module sign), or leave \"trust\" out of app.json.");
-        string id;
-        byte[] signature;
+        if (!File.Exists(file)) return null;
         try
         {
-            if (new FileInfo(file).Length > MaxFileSize) throw new FormatException("it is too long");
+            if (new FileInfo(file).Length > MaxFileSize) throw new FormatException("it is too long.");
             var json = ManifestObject.Load(file);
             json.Word("algorithm", "ecdsa-p256-sha256");
-            id = json.RequiredString("key");
-            signature = Convert.FromBase64String(json.RequiredString("signature"));
+            var id = json.RequiredString("key");
+            var signature = Convert.FromBase64String(json.RequiredString("signature"));
             json.End();
+            return (id, signature);
         }
         catch (Exception e) when (e is FormatException or ManifestException or IOException or UnauthorizedAccessException)
         {
             throw new ModuleException(ModuleErrorCode.SignatureInvalid, manifest.Identity, $"its {FileName} cannot be read: {e.Message} Install the module again.");
         }
-        var key = keys.FirstOrDefault(k => k.Id == id)
-            ?? throw new ModuleException(ModuleErrorCode.SignatureUntrusted, manifest.Identity,
-                $"is signed by key {id}, which this app does not trust ({string.Join(", ", keys.Select(k => k.Id))}); add the vendor's key to \"trust\" in app.json if you do.");
-        if (!key.Key.VerifyData(Encoding.UTF8.GetBytes(Listing(manifest.Folder)), signature, HashAlgorithmName.SHA256, DSASignatureFormat.Rfc3279DerSequence))
-            throw new ModuleException(ModuleErrorCode.SignatureInvalid, manifest.Identity, $"its files are not those that key {id} signed: one was changed, added or removed; install the module again.");
     }
 
     internal static string IdOf(ECDsa key) => Convert.ToHexStringLower(SHA256.HashData(key.ExportSubjectPublicKeyInfo()))[..16];
