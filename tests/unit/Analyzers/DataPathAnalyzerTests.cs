@@ -1,10 +1,8 @@
 using System.Collections.Immutable;
-using System.Text.RegularExpressions;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Diagnostics;
 using Spindle.Analyzers.DataPath;
-using Spindle.Analyzers.Rpc;
 
 namespace Spindle.UnitTests.Analyzers;
 
@@ -67,23 +65,4 @@ public sealed class DataPathAnalyzerTests
     [Fact]
     public async Task A_type_that_is_data_path_has_all_its_methods_checked() =>
         Assert.Equal(["SPDL013"], await IdsAsync("[DataPath] class Inner { object M() => new object(); }"));
-
-    [Fact]
-    public void Every_diagnostic_has_its_page_and_links_to_it()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder!.FullName, "build.cake"))) folder = folder.Parent;
-        string pages = Path.Combine(folder.FullName, "docs", "analyzers");
-        var rules = new DataPathAnalyzer().SupportedDiagnostics.AddRange(new AffinityAnalyzer().SupportedDiagnostics)
-            .AddRange(typeof(RpcDiagnostics).GetFields().Where(f => f.FieldType == typeof(DiagnosticDescriptor)).Select(f => (DiagnosticDescriptor)f.GetValue(null)!));
-        Assert.Equal(18, rules.Length);
-        foreach (var rule in rules)
-        {
-            string page = Path.Combine(pages, rule.Id + ".md");
-            Assert.True(File.Exists(page), $"{rule.Id} has no page {page}");
-            Assert.StartsWith($"# {rule.Id}: {rule.Title}", File.ReadAllText(page));
-            Assert.EndsWith($"/docs/analyzers/{rule.Id}.md", rule.HelpLinkUri);
-        }
-        Assert.Equal(rules.Select(r => r.Id).Order(StringComparer.Ordinal), Regex.Matches(File.ReadAllText(Path.Combine(pages, "README.md")), @"\[(SPDL\d+)\]").Select(m => m.Groups[1].Value));
-    }
 }
