@@ -27,7 +27,7 @@ internal static class PluginCompilation
     [
         .. Analyzers.SelectMany(analyzer => analyzer.SupportedDiagnostics).Concat(typeof(RpcDiagnostics).Assembly.GetTypes()
             .SelectMany(type => type.GetFields(System.Reflection.BindingFlags.Static | System.Reflection.BindingFlags.Public | System.Reflection.BindingFlags.NonPublic))
-            .Where(field => field.FieldType == typeof(DiagnosticDescriptor)).Select(field => (DiagnosticDescriptor)field.GetValue(null)!))
+            .Where(f => f.FieldType == typeof(DiagnosticDescriptor)).Select(f => (DiagnosticDescriptor)f.GetValue(null)!))
             .DistinctBy(rule => rule.Id).OrderBy(rule => rule.Id, StringComparer.Ordinal),
     ];
 
