@@ -48,6 +48,11 @@ public sealed class SampleTests(Outsider outsider)
         string folder = await CopyAsync("checksum");
         string output = await outsider.RunAsync(folder, """
             set -e
+            # The rules of the data path come with the package.
+            echo 'namespace Acme.Checksum; internal class Bad { [Spindle.DataPath] object Allocate() => new(); }' > src/Bad.cs
+            ! dotnet build src -c Release --nologo -v q > bad.log
+            grep -o 'error SPDL013' bad.log
+            rm src/Bad.cs
             dotnet build src -c Release --nologo -v q
             spindle module keygen acme
             spindle module sign src/bin/Release/net10.0/modules/acme-checksum/1.0.0 --key acme.key
@@ -55,6 +60,7 @@ public sealed class SampleTests(Outsider outsider)
             spindle module install out/Acme.Checksum.1.0.0.nupkg --trust acme.pub
             spindle module verify
             """, TimeSpan.FromMinutes(4));
+        Assert.Contains("error SPDL013", output);
         Assert.Matches("acme-checksum 1.0.0 is installed in .*, verified", output);
         Assert.Matches("acme-checksum 1.0.0: ok; signed by key [0-9a-f]{16}, verified", output);
     }
