@@ -28,6 +28,9 @@ public interface IBdevDescriptor
     /// <summary>True when it was opened for writing.</summary>
     bool IsWritable { get; }
 
+    /// <summary>For people: what it is open for, such as the namespace that shows the bdev to hosts. Empty unless the opener says it. On the app thread.</summary>
+    string Purpose { get => ""; set { } }
+
     /// <summary>The calling storage thread's door to the bdev. Put it by <see cref="IBdevChannel.Put"/>.</summary>
     /// <exception cref="SpindleException">ENODEV: the bdev is being removed.</exception>
     IBdevChannel GetChannel();

@@ -63,6 +63,27 @@ public interface IBdevRegistry
     /// <exception cref="SpindleException">EBADF: the descriptor is closed. EINVAL: no upgrade of this module is under way.</exception>
     void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state = null);
 
+    /// <summary>Holds back all reads and writes of a bdev, whoever submits them: returns when none is under way; what comes waits until <see cref="UnquiesceAsync"/>.
+    /// For the module that registered the bdev, or one that has a claim on it. Overlapping ones follow one another. A reset passes, and ends what waits as aborted;
+    /// a removal ends it with ENODEV. Memory lent by <see cref="Bdev.TryLend"/> before is not waited for.</summary>
+    /// <exception cref="SpindleException">EPERM: another module's bdev. ENODEV: it is not registered, or is being removed.</exception>
+    Task QuiesceAsync(Bdev bdev) => Task.FromException(new SpindleException(Errno.ENOTSUP, "This host cannot quiesce a bdev."));
+
+    /// <summary>Lets I/O go on that <see cref="QuiesceAsync"/> held back.</summary>
+    /// <exception cref="SpindleException">EINVAL: it is not quiesced as a whole. EPERM: another module's bdev. ENODEV: it is not registered.</exception>
+    Task UnquiesceAsync(Bdev bdev) => Task.FromException(new SpindleException(Errno.ENOTSUP, "This host cannot quiesce a bdev."));
+
+    /// <summary>As <see cref="QuiesceAsync"/>, for I/O that touches a range of blocks.</summary>
+    /// <param name="bdev">The bdev.</param>
+    /// <param name="offsetBlocks">The first block.</param>
+    /// <param name="numBlocks">Blocks, within the bdev.</param>
+    /// <exception cref="SpindleException">EINVAL: the range. EPERM: another module's bdev. ENODEV: it is not registered, or is being removed.</exception>
+    Task QuiesceRangeAsync(Bdev bdev, ulong offsetBlocks, ulong numBlocks) => Task.FromException(new SpindleException(Errno.ENOTSUP, "This host cannot quiesce a bdev."));
+
+    /// <summary>Lets I/O go on that <see cref="QuiesceRangeAsync"/> of the very same range held back.</summary>
+    /// <exception cref="SpindleException">EINVAL: this range is not quiesced. EPERM: another module's bdev. ENODEV: it is not registered.</exception>
+    Task UnquiesceRangeAsync(Bdev bdev, ulong offsetBlocks, ulong numBlocks) => Task.FromException(new SpindleException(Errno.ENOTSUP, "This host cannot quiesce a bdev."));
+
     /// <summary>Returns when all examinations started so far have ended.</summary>
     Task WaitForExamineAsync();
 }

@@ -39,9 +39,10 @@ internal sealed class BdevChannel : IBdevChannel
     [DataPath]
     public bool TryReadInPlace(ulong offsetBlocks, ulong numBlocks, out IoVec memory)
     {
-        if (CheckRange(offsetBlocks, numBlocks) == 0 && _queue.HoldsNothingBack && _bdev.TryLend(offsetBlocks, numBlocks, out memory))
+        if (CheckRange(offsetBlocks, numBlocks) == 0 && _queue.HoldsNothingBack && _bdev.TryLend(offsetBlocks, numBlocks, out memory)
+            && _queue.MayLend(numBlocks))
         {
-            _queue.Statistics.Count(BdevIoType.Read, numBlocks * _blockSize, 0);
+            _queue.CountLent(numBlocks * _blockSize);
             return true;
         }
         memory = default;

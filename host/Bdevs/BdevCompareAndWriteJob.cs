@@ -23,7 +23,7 @@ internal sealed unsafe class BdevCompareAndWriteJob
     internal BdevCompareAndWriteJob(BdevQueue queue)
     {
         _queue = queue;
-        _lock = new BdevRangeLock(queue, static state => ((BdevCompareAndWriteJob)state!).OnLocked(), static state => ((BdevCompareAndWriteJob)state!).OnUnlocked(), this);
+        _lock = new BdevRangeLock(queue.Thread, static state => ((BdevCompareAndWriteJob)state!).OnLocked(), static state => ((BdevCompareAndWriteJob)state!).OnUnlocked(), this);
     }
 
     internal object? State { get; private set; }
@@ -36,7 +36,7 @@ internal sealed unsafe class BdevCompareAndWriteJob
         write.CopyTo(_write);
         (_compareCount, _writeCount) = (compare.Length, write.Length);
         (_offset, _blocks, _callback, State) = (offset, blocks, callback, state);
-        _queue.Entry.RangeLocks.Acquire(_lock, offset, blocks);
+        _queue.Entry.RangeLocks.Acquire(_lock, offset, offset + blocks);
     }
 
     private void OnLocked() =>

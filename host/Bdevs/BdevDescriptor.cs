@@ -29,6 +29,7 @@ internal sealed class BdevDescriptor : IBdevDescriptor
 
     public Bdev Bdev => Entry.Bdev;
     public bool IsWritable => _writable;
+    public string Purpose { get; set; } = "";
     internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
     /// <summary>Sends the events elsewhere. On the app thread.</summary>

@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Host.Bdevs.Qos;
 using Spindle.Threading;
 
 namespace Spindle.Host.Bdevs;
@@ -11,11 +12,16 @@ internal sealed class BdevEntry : IoDevice
     private BdevStatistics _ended;
     private volatile bool _isRemoving;
     private volatile BdevHandover? _handover;
+    private volatile BdevIoTimeout? _ioTimeout;
 
     internal BdevEntry(BdevRegistry registry, Bdev bdev)
     {
         Registry = registry;
         Bdev = bdev;
+        Qos = new BdevEntryQos(this);
+        Histogram = new BdevEntryHistogram(this);
+        Depth = new BdevDepthSampler(this);
+        Quiesces = new BdevQuiesces(this);
     }
 
     internal BdevRegistry Registry { get; }
@@ -33,6 +39,25 @@ internal sealed class BdevEntry : IoDevice
         set => _handover = value;
     }
 
+    /// <summary>The limits on reads and writes and their budgets.</summary>
+    internal BdevEntryQos Qos { get; }
+
+    /// <summary>The latency histogram.</summary>
+    internal BdevEntryHistogram Histogram { get; }
+
+    /// <summary>The sampled queue depth.</summary>
+    internal BdevDepthSampler Depth { get; }
+
+    /// <summary>Ranges whose I/O its module holds back.</summary>
+    internal BdevQuiesces Quiesces { get; }
+
+    /// <summary>What is done about its I/O that does not complete; null: what the host does about any bdev's.</summary>
+    internal BdevIoTimeout? IoTimeout
+    {
+        get => _ioTimeout;
+        set => _ioTimeout = value;
+    }
+
     /// <summary>Serializes resets.</summary>
     internal SemaphoreSlim ResetTurn { get; } = new(1);
 
@@ -46,59 +71,69 @@ internal sealed class BdevEntry : IoDevice
     /// <inheritdoc/>
     protected internal override IoChannel CreateChannel(IStorageThread thread) => new BdevQueueChannel(this, (Reactors.StorageThreadCore)thread);
 
+    /// <summary>Runs a function for each queue of the bdev on its thread, all at once. Every thread is visited, not only those that are known to have
+    /// a queue: one that is being made is finished then, and is seen.</summary>
+    internal Task VisitQueuesAsync(Action<BdevQueue> function)
+    {
+        var visits = new List<Task>();
+        foreach (var thread in Registry.Threads.Threads.Cast<Reactors.StorageThreadCore>())
+        {
+            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            bool sent = thread.Send(_ =>
+            {
+                try
+                {
+                    if (thread.Channels.TryGetValue(this, out var channel)) function(((BdevQueueChannel)channel).Queue);
+                    done.TrySetResult();
+                }
+                catch (Exception exception)
+                {
+                    done.TrySetException(exception);
+                }
+            }, null);
+            if (sent) visits.Add(done.Task);
+        }
+        return Task.WhenAll(visits);
+    }
+
     internal void KeepStatistics(in BdevStatistics statistics)
     {
         lock (_statisticsLock) _ended.Add(statistics);
     }
 
-    /// <summary>Sums the counters of all threads, living channels and ended ones.</summary>
-    internal async Task<BdevStatistics> GetStatisticsAsync()
+    /// <summary>Sums the counters of all threads, living channels and ended ones, and sets some to zero in the same visit, so that nothing is lost in between.</summary>
+    internal async Task<BdevStatistics> GetStatisticsAsync(BdevStatisticsReset reset)
     {
         BdevStatistics sum;
-        lock (_statisticsLock) sum = _ended;
-        var living = new StatisticsSum();
-        await Registry.Threads.ForEachChannelAsync(this, static (channel, state) =>
+        lock (_statisticsLock)
         {
-            ((StatisticsSum)state!).Sum.Add(((BdevQueueChannel)channel).Queue.Statistics);
+            sum = _ended;
+            _ended.Reset(reset);
+        }
+        var living = new StatisticsSum();
+        await Registry.Threads.ForEachChannelAsync(this, (channel, state) =>
+        {
+            ref var statistics = ref ((BdevQueueChannel)channel).Queue.Statistics;
+            ((StatisticsSum)state!).Sum.Add(statistics);
+            statistics.Reset(reset);
             return 0;
         }, living);
         sum.Add(living.Sum);
         return sum;
     }
 
-    /// <summary>The counters of each living channel, with its thread.</summary>
-    internal async Task<IReadOnlyList<(IStorageThread Thread, BdevStatistics Statistics)>> GetChannelStatisticsAsync()
+    /// <summary>The counters of each living channel, with its thread; sets some to zero.</summary>
+    internal async Task<IReadOnlyList<(IStorageThread Thread, BdevStatistics Statistics)>> GetChannelStatisticsAsync(BdevStatisticsReset reset)
     {
         var list = new List<(IStorageThread, BdevStatistics)>();
-        await Registry.Threads.ForEachChannelAsync(this, static (channel, state) =>
+        await Registry.Threads.ForEachChannelAsync(this, (channel, state) =>
         {
-            ((List<(IStorageThread, BdevStatistics)>)state!).Add((channel.Thread, ((BdevQueueChannel)channel).Queue.Statistics));
+            ref var statistics = ref ((BdevQueueChannel)channel).Queue.Statistics;
+            ((List<(IStorageThread, BdevStatistics)>)state!).Add((channel.Thread, statistics));
+            statistics.Reset(reset);
             return 0;
         }, list);
         return list;
-    }
-
-    /// <summary>Sets the counters to zero; all of them, or only the longest and shortest times.</summary>
-    internal async Task ResetStatisticsAsync(bool onlyExtremes)
-    {
-        lock (_statisticsLock)
-        {
-            if (onlyExtremes) ClearExtremes(ref _ended);
-            else _ended = default;
-        }
-        await Registry.Threads.ForEachChannelAsync(this, static (channel, state) =>
-        {
-            ref var statistics = ref ((BdevQueueChannel)channel).Queue.Statistics;
-            if ((bool)state!) ClearExtremes(ref statistics);
-            else statistics = default;
-            return 0;
-        }, onlyExtremes);
-    }
-
-    private static void ClearExtremes(ref BdevStatistics s)
-    {
-        s.MinReadTicks = s.MaxReadTicks = s.MinWriteTicks = s.MaxWriteTicks = 0;
-        s.MinUnmapTicks = s.MaxUnmapTicks = s.MinCopyTicks = s.MaxCopyTicks = 0;
     }
 
     private sealed class StatisticsSum
@@ -115,6 +150,8 @@ internal sealed class BdevQueueChannel : IoChannel
         var module = entry.Registry.Threads.GetChannel(entry.Bdev);
         Queue = new BdevQueue(entry, thread, module);
         if (entry.Handover is not null) Queue.HoldForHandover();
+        Queue.SetQos(entry.Qos.Budgets);
+        Queue.SetHistogram(entry.Histogram.Options);
         entry.RangeLocks.AddQueue(Queue);
     }
 
@@ -125,6 +162,7 @@ internal sealed class BdevQueueChannel : IoChannel
     {
         Queue.Entry.RangeLocks.RemoveQueue(Queue);
         Queue.Entry.KeepStatistics(Queue.Statistics);
+        Queue.Entry.Histogram.Keep(Queue.Histogram);
         var module = Queue.ModuleChannel;
         Queue.Free();
         Queue.Entry.Registry.Threads.PutChannel(module);

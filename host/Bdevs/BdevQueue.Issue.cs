@@ -138,6 +138,8 @@ internal sealed unsafe partial class BdevQueue
     {
         AbortWaiting(ref _pendingHead, ref _pendingTail, target);
         AbortWaiting(ref _lockedHead, ref _lockedTail, target);
+        AbortWaiting(ref _limited.Reads.Head, ref _limited.Reads.Tail, target);
+        AbortWaiting(ref _limited.Writes.Head, ref _limited.Writes.Tail, target);
         foreach (var io in All)
         {
             if ((io.HostFlags & WithModule) != 0 && ReferenceEquals(io.CallbackState, target)) abort.Targets.Add((io, io.CurrentGeneration));

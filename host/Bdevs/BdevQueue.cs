@@ -21,6 +21,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private const uint WithModule = 2;  // submitted, not completed
     private const uint Deferred = 4;    // completed inside submit, to be finished next turn
     private const uint Queued = 8;      // held by the host
+    private const uint Paid = 16;       // while queued: the limits allowed it before the module was short of memory
 
     private readonly int* _crumbAt;
     private int _crumb;
@@ -46,6 +47,23 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
 
     /// <summary>The counters.</summary>
     internal BdevStatistics Statistics;
+
+    private LatencyHistogram? _histogram; // null: none is wanted
+
+    /// <summary>The latency histogram; null: none is wanted.</summary>
+    internal LatencyHistogram? Histogram => _histogram;
+
+    /// <summary>Counts latencies from now on; null: no more. One that counts already by the same options goes on.</summary>
+    internal void SetHistogram(BdevHistogramOptions? options) =>
+        _histogram = options is null ? null : _histogram is { } now && now.Options == options ? now : new LatencyHistogram(options);
+
+    /// <summary>A read in place took no time.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal void CountLent(ulong bytes)
+    {
+        Statistics.Count(BdevIoType.Read, bytes, 0);
+        if (_histogram is not null) _histogram.Tally(BdevIoType.Read, 0);
+    }
 
     internal BdevQueue(BdevEntry entry, StorageThreadCore thread, IoChannel moduleChannel)
     {
@@ -75,10 +93,10 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     internal bool IsReady => _pendingHead is null;
 
     /// <summary>True when an I/O would go to the module at once, whatever its range.</summary>
-    internal bool HoldsNothingBack => _holds == 0 && _pendingHead is null && !RangeLocked;
+    internal bool HoldsNothingBack => _holds == 0 && _pendingHead is null && !RangeLocked && !_limited.Any;
 
     /// <summary>True when the queue holds nothing at all: not with the module, not waiting, not to be finished.</summary>
-    internal bool IsDrained => Outstanding == 0 && _pendingHead is null && _lockedHead is null && _deferredHead == _deferredTail;
+    internal bool IsDrained => Outstanding == 0 && _pendingHead is null && _lockedHead is null && !_limited.Any && _deferredHead == _deferredTail;
 
     /// <summary>All I/O objects there are, in use or not.</summary>
     private ReadOnlySpan<BdevIo> All => new(_all, 0, _created);
@@ -155,6 +173,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
             io.Context = null;
         }
         Entry.Registry.Budget.ReturnObjects(_created);
+        SetQos(null);
         FreeJobs();
         Breadcrumbs.Release(_crumb);
     }
@@ -178,6 +197,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         if (_holds != 0 || _pendingHead is not null) Enqueue(io);
         else if (RangeLocked && IsLocked(io)) EnqueueLocked(io);
+        else if (_qos is not null && !MayGo(io)) return;
         else Submit(io);
     }
 
@@ -227,7 +247,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
 
     private void EnqueueFirst(BdevIo io)
     {
-        io.HostFlags = Queued;
+        io.HostFlags = Queued | Paid;
         io.Next = _pendingHead;
         _pendingHead = io;
         _pendingTail ??= io;
@@ -243,6 +263,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
             if (_pendingHead is null) _pendingTail = null;
             io.Next = null;
             if (RangeLocked && IsLocked(io)) EnqueueLocked(io);
+            else if (_qos is not null && (io.HostFlags & Paid) == 0 && !MayGo(io)) continue;
             else Submit(io);
         }
     }
@@ -310,13 +331,14 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     private void Finish(BdevIo io)
     {
         var result = io.Result;
+        if (_histogram is not null) _histogram.Tally(io.Type, (ulong)(Thread.Now - io.SubmitTicks));
         if (result.Status == BdevIoStatus.Success)
         {
             if (BdevStatistics.AreKept) Statistics.Count(io.Type, io.NumBlocks * Bdev.BlockSize, (ulong)(Thread.Now - io.SubmitTicks));
         }
         else
         {
-            Statistics.Errors++;
+            Statistics.CountError(result.Status);
         }
         io.HostFlags = 0;
         var callback = io.Callback!;
@@ -396,6 +418,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     internal void FailPending(BdevIoStatus status)
     {
         UnlockQueued();
+        FailLimited(status);
         var io = _pendingHead;
         _pendingHead = _pendingTail = null;
         _shortOfMemory = false;

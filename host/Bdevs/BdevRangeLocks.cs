@@ -4,9 +4,15 @@ using Spindle.Threading;
 namespace Spindle.Host.Bdevs;
 
 /// <summary>A range of a bdev that one holder may write and nobody else: made once, used again.</summary>
-internal sealed class BdevRangeLock(BdevQueue origin, StorageMessage onLocked, StorageMessage onUnlocked, object state)
+/// <param name="origin">The holder's thread, where it is told.</param>
+/// <param name="onLocked">The holder has the range.</param>
+/// <param name="onUnlocked">The holder has it no more, on any thread.</param>
+/// <param name="state">Handed to both.</param>
+/// <param name="quiesces">True: nobody may read it either.</param>
+internal sealed class BdevRangeLock(IStorageThread origin, StorageMessage onLocked, StorageMessage onUnlocked, object state, bool quiesces = false)
 {
-    internal readonly BdevQueue Origin = origin;
+    internal readonly IStorageThread Origin = origin;
+    internal readonly bool Quiesces = quiesces;
     internal readonly StorageMessage OnLocked = onLocked;
     internal readonly StorageMessage OnUnlocked = onUnlocked;
     internal readonly object State = state;
@@ -17,15 +23,29 @@ internal sealed class BdevRangeLock(BdevQueue origin, StorageMessage onLocked, S
     internal bool IsReleasing;
 
     internal bool Overlaps(ulong offset, ulong end) => offset < End && Offset < end;
+
+    /// <summary>Whether an I/O has to wait for this.</summary>
+    internal bool Stops(BdevIo io)
+    {
+        if (ReferenceEquals(io.HostState, this) || !(Writes(io.Type) || (Quiesces && io.Type is BdevIoType.Read or BdevIoType.Compare))) return false;
+        return Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)
+            || (Quiesces && io.Type == BdevIoType.Copy && Overlaps(io.CopySourceOffset, io.CopySourceOffset + io.NumBlocks));
+    }
+
+    private static bool Writes(BdevIoType type) => type is BdevIoType.Write or BdevIoType.Unmap or BdevIoType.WriteZeroes
+        or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.ZoneAppend or BdevIoType.ZoneManagement;
 }
 
 /// <summary>The range locks of one bdev. A lock visits the queues of all threads in one order, by messages: at each it waits for earlier locks
-/// and for writes under way in its range, so two locks never wait for each other.</summary>
+/// and for I/O under way in its range that it stops, so two locks never wait for each other.</summary>
 internal sealed class BdevRangeLocks
 {
     private readonly Lock _lock = new();
     private readonly List<BdevRangeLock> _active = [];
     private volatile BdevQueue[] _queues = [];
+
+    /// <summary>The queues there are now, by thread. Any thread.</summary>
+    internal BdevQueue[] Queues => _queues;
 
     internal void AddQueue(BdevQueue queue)
     {
@@ -40,12 +60,13 @@ internal sealed class BdevRangeLocks
     {
         lock (_lock) _queues = [.. _queues.Where(q => !ReferenceEquals(q, queue))];
         queue.IsGone = true;
+        queue.LeaveLocks();
     }
 
-    internal void Acquire(BdevRangeLock range, ulong offset, ulong blocks)
+    internal void Acquire(BdevRangeLock range, ulong offset, ulong end)
     {
         range.Offset = offset;
-        range.End = offset + blocks;
+        range.End = end;
         range.IsReleasing = false;
         range.At = -1;
         lock (_lock)
@@ -74,7 +95,7 @@ internal sealed class BdevRangeLocks
         range.At++;
         if (range.At == range.Path.Length)
         {
-            range.Origin.Thread.Send(range.IsReleasing ? range.OnUnlocked : range.OnLocked, range.State);
+            range.Origin.Send(range.IsReleasing ? range.OnUnlocked : range.OnLocked, range.State);
             return;
         }
         var queue = range.Path[range.At];
@@ -105,15 +126,11 @@ internal sealed partial class BdevQueue
     private bool RangeLocked => _locks.Count != 0;
     private bool LocksWaiting => _lockWaiters.Count != 0;
 
-    private static bool Writes(BdevIoType type) => type is BdevIoType.Write or BdevIoType.Unmap or BdevIoType.WriteZeroes
-        or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.ZoneAppend or BdevIoType.ZoneManagement;
-
     private bool IsLocked(BdevIo io)
     {
-        if (!Writes(io.Type)) return false;
         foreach (var range in _locks)
         {
-            if (!ReferenceEquals(io.HostState, range) && range.Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)) return true;
+            if (range.Stops(io)) return true;
         }
         return false;
     }
@@ -134,12 +151,12 @@ internal sealed partial class BdevQueue
         {
             var range = _lockWaiters[i];
             bool held = _locks.Contains(range);
-            if (!held && !_locks.Exists(other => other.Overlaps(range.Offset, range.End)))
+            if (!held && !HasToWait(range, i))
             {
                 _locks.Add(range);
                 held = true;
             }
-            if (held && !WritesUnderWay(range))
+            if (held && !IsInUse(range))
             {
                 _lockWaiters.RemoveAt(i);
                 BdevRangeLocks.Next(range);
@@ -151,11 +168,54 @@ internal sealed partial class BdevQueue
         }
     }
 
-    private bool WritesUnderWay(BdevRangeLock range)
+    /// <summary>Whether one that was here earlier has, or will have, a part of the range.</summary>
+    private bool HasToWait(BdevRangeLock range, int place)
+    {
+        // A bdev that goes is not waited for; I/O in what is quiesced fails.
+        bool goes = Entry.IsRemoving;
+        foreach (var other in _locks)
+            if (other.Overlaps(range.Offset, range.End) && !(goes && other.Quiesces)) return true;
+        for (int i = 0; i < place; i++)
+            if (_lockWaiters[i].Overlaps(range.Offset, range.End)) return true;
+        return false;
+    }
+
+    private bool IsInUse(BdevRangeLock range)
     {
         foreach (var io in All)
         {
-            if ((io.HostFlags & WithModule) != 0 && Writes(io.Type) && !ReferenceEquals(io.HostState, range) && range.Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)) return true;
+            if ((io.HostFlags & WithModule) != 0 && range.Stops(io)) return true;
+        }
+        return false;
+    }
+
+    /// <summary>The queue goes: what waits for a lock here goes on to the next queue.</summary>
+    internal void LeaveLocks()
+    {
+        var waiters = _lockWaiters.ToArray();
+        _lockWaiters.Clear();
+        foreach (var range in waiters) BdevRangeLocks.Next(range);
+    }
+
+    /// <summary>The bdev goes: what waits for a quiesced range fails, and locks wait for none any more.</summary>
+    internal void FailQuiesced()
+    {
+        var io = _lockedHead;
+        _lockedHead = _lockedTail = null;
+        while (io is not null)
+        {
+            var next = io.Next;
+            EnqueueLocked(io);
+            io = next;
+        }
+        if (LocksWaiting) AdvanceLocks();
+    }
+
+    private bool IsQuiesced(BdevIo io)
+    {
+        foreach (var range in _locks)
+        {
+            if (range.Quiesces && range.Stops(io)) return true;
         }
         return false;
     }
@@ -172,6 +232,12 @@ internal sealed partial class BdevQueue
     /// <summary>Keeps an I/O until the range locks change; others pass it.</summary>
     private void EnqueueLocked(BdevIo io)
     {
+        if (Entry.IsRemoving && IsQuiesced(io))
+        {
+            io.Result = BdevIoResult.FromErrno(Errno.ENODEV);
+            Defer(io);
+            return;
+        }
         io.HostFlags = Queued;
         io.Next = null;
         if (_lockedTail is null) _lockedHead = io;

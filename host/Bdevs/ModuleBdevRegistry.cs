@@ -29,5 +29,22 @@ internal sealed class ModuleBdevRegistry(BdevRegistry registry, string module, F
 
     public void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state) => registry.Adopt((BdevDescriptor)descriptor, module, events, state);
 
+    public Task QuiesceAsync(Bdev bdev) => registry.QuiescesOf(bdev, module).AcquireAsync(0, ulong.MaxValue);
+
+    public Task UnquiesceAsync(Bdev bdev) => registry.QuiescesOf(bdev, module).ReleaseAsync(0, ulong.MaxValue);
+
+    public Task QuiesceRangeAsync(Bdev bdev, ulong offsetBlocks, ulong numBlocks) =>
+        registry.QuiescesOf(bdev, module).AcquireAsync(offsetBlocks, EndOf(bdev, offsetBlocks, numBlocks));
+
+    public Task UnquiesceRangeAsync(Bdev bdev, ulong offsetBlocks, ulong numBlocks) =>
+        registry.QuiescesOf(bdev, module).ReleaseAsync(offsetBlocks, EndOf(bdev, offsetBlocks, numBlocks));
+
+    private static ulong EndOf(Bdev bdev, ulong offset, ulong blocks)
+    {
+        if (blocks == 0 || offset >= bdev.BlockCount || blocks > bdev.BlockCount - offset)
+            throw new SpindleException(Errno.EINVAL, $"{blocks} blocks from {offset} on are not a range of bdev '{bdev.Name}', which has {bdev.BlockCount}.");
+        return offset + blocks;
+    }
+
     public Task WaitForExamineAsync() => registry.Examiner.WaitAsync();
 }

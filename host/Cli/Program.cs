@@ -14,7 +14,7 @@ internal static class Program
 
         var root = new RootCommand("Spindle: a userspace storage target host. Modules are plugins; an app is a manifest that names some.")
         {
-            RunCommand.Create(), RpcCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(),
+            RunCommand.Create(), RpcCommand.Create(), StackCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(),
         };
         var parsed = root.Parse(arguments);
         if (parsed.Errors.Count > 0) return Usage(parsed);

@@ -14,6 +14,8 @@ public enum HangAction
 /// <summary>How far the host goes about an I/O that a module does not complete; each step is taken when the one before did not help within the time again.</summary>
 public enum IoTimeoutAction
 {
+    /// <summary>Nothing, not even a word.</summary>
+    None,
     /// <summary>It is logged and named by <c>spindle_get_health</c>.</summary>
     Report,
     /// <summary>The module is asked to abort it.</summary>
@@ -43,7 +45,7 @@ public sealed record FaultOptions
     public TimeSpan IoTimeout { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How far to go then.</summary>
-    public IoTimeoutAction OnIoTimeout { get; init; }
+    public IoTimeoutAction OnIoTimeout { get; init; } = IoTimeoutAction.Report;
 
     /// <summary>Managed heap above which it is looked for who allocates; bytes.</summary>
     public long HeapLimit { get; init; } = 1L << 30;

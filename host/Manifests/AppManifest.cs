@@ -205,7 +205,7 @@ public sealed partial record AppManifest
                 OnHang = Enum.Parse<HangAction>(faults.Word("onHang", "report", "exit", "restart") ?? "report", ignoreCase: true),
                 DumpFolder = faults.String("dumpFolder"),
                 IoTimeout = Milliseconds("ioTimeoutMs", 0, defaults.IoTimeout),
-                OnIoTimeout = Enum.Parse<IoTimeoutAction>(faults.Word("onIoTimeout", "report", "abort", "reset", "remove") ?? "report", ignoreCase: true),
+                OnIoTimeout = Enum.Parse<IoTimeoutAction>(faults.Word("onIoTimeout", "none", "report", "abort", "reset", "remove") ?? "report", ignoreCase: true),
                 HeapLimit = faults.Integer("heapLimitMiB", 1, 1 << 24) is { } limit ? limit << 20 : defaults.HeapLimit,
                 RpcFaults = faults.Boolean("rpcFaults") ?? true,
             },

@@ -101,6 +101,10 @@ public sealed class FrameworkSubsystems(IobufPools iobuf, BdevRegistry bdevs, Mo
         }
         // Last, so that what follows finds the bdevs that examination makes.
         calls.Call("bdev_wait_for_examine");
+        foreach (var bdev in bdevs.All)
+        {
+            BdevSettings.Save(bdev, calls);
+        }
     }
 
     void SaveModules(string subsystem, ConfigCalls calls)

@@ -9,16 +9,6 @@ namespace Spindle.Host.Rpc.Methods;
 /// <summary>A bdev as <c>bdev_get_bdevs</c> shows it, with SPDK's members in SPDK's order.</summary>
 internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
 {
-    static readonly (string Name, BdevIoType Type)[] s_types =
-    [
-        ("read", BdevIoType.Read), ("write", BdevIoType.Write), ("unmap", BdevIoType.Unmap), ("flush", BdevIoType.Flush), ("reset", BdevIoType.Reset),
-        ("nvme_admin", BdevIoType.NvmeAdmin), ("nvme_io", BdevIoType.NvmeIo), ("nvme_io_md", BdevIoType.NvmeIoMd), ("write_zeroes", BdevIoType.WriteZeroes),
-        ("zcopy", BdevIoType.Zcopy), ("get_zone_info", BdevIoType.GetZoneInfo), ("zone_management", BdevIoType.ZoneManagement), ("zone_append", BdevIoType.ZoneAppend),
-        ("compare", BdevIoType.Compare), ("compare_and_write", BdevIoType.CompareAndWrite), ("abort", BdevIoType.Abort), ("seek_hole", BdevIoType.SeekHole),
-        ("seek_data", BdevIoType.SeekData), ("copy", BdevIoType.Copy), ("nvme_iov_md", BdevIoType.Invalid), ("nvme_nssr", BdevIoType.Invalid),
-        ("write_uncorrectable", BdevIoType.Invalid),
-    ];
-
     public void Write(IRpcWriter w)
     {
         w.BeginObject();
@@ -75,14 +65,15 @@ internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
         Number(w, "dif_pi_format", 0); // the 16-bit guard
     }
 
-    static void WriteLimits(IRpcWriter w)
+    void WriteLimits(IRpcWriter w)
     {
+        var limits = BdevRegistry.GetRateLimits(bdev);
         w.Name("assigned_rate_limits");
         w.BeginObject();
-        Number(w, "rw_ios_per_sec", 0);
-        Number(w, "rw_mbytes_per_sec", 0);
-        Number(w, "r_mbytes_per_sec", 0);
-        Number(w, "w_mbytes_per_sec", 0);
+        Number(w, "rw_ios_per_sec", limits.ReadWriteIosPerSecond);
+        Number(w, "rw_mbytes_per_sec", limits.ReadWriteMegabytesPerSecond);
+        Number(w, "r_mbytes_per_sec", limits.ReadMegabytesPerSecond);
+        Number(w, "w_mbytes_per_sec", limits.WriteMegabytesPerSecond);
         w.EndObject();
     }
 
@@ -100,7 +91,7 @@ internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
     {
         w.Name("supported_io_types");
         w.BeginObject();
-        foreach (var (name, type) in s_types)
+        foreach (var (name, type) in BdevIoTypeNames.All)
         {
             // Write zeroes are emulated by writes, which SPDK counts as supported.
             Boolean(w, name, type != BdevIoType.Invalid && (bdev.Supports(type) || (type == BdevIoType.WriteZeroes && bdev.Supports(BdevIoType.Write))));

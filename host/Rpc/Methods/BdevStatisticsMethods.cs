@@ -30,15 +30,14 @@ internal sealed class BdevStatisticsMethods(BdevRegistry registry)
         return parameters.PerChannel ? await PerChannelAsync(bdevs[0], parameters.ResetMode) : await SumsAsync(bdevs, named: names is not null, parameters.ResetMode);
     }
 
-    async Task<IRpcResult> SumsAsync(IReadOnlyList<Bdev> bdevs, bool named, IostatResetMode mode)
+    async Task<IRpcResult> SumsAsync(IReadOnlyList<Bdev> bdevs, bool named, BdevStatisticsReset mode)
     {
-        var items = new List<(string, BdevStatistics)>();
+        var items = new List<BdevIostat>();
         foreach (var bdev in bdevs)
         {
             try
             {
-                items.Add((bdev.Name, await registry.GetStatisticsAsync(bdev)));
-                await ResetAsync(bdev, mode);
+                items.Add(new BdevIostat(bdev.Name, await registry.GetStatisticsAsync(bdev, mode), BdevRegistry.GetDepthSamples(bdev)));
             }
             catch (SpindleException) when (!named)
             {
@@ -48,10 +47,9 @@ internal sealed class BdevStatisticsMethods(BdevRegistry registry)
         return new IostatResult(null, items, []);
     }
 
-    async Task<IRpcResult> PerChannelAsync(Bdev bdev, IostatResetMode mode)
+    async Task<IRpcResult> PerChannelAsync(Bdev bdev, BdevStatisticsReset mode)
     {
-        var items = (await registry.GetChannelStatisticsAsync(bdev)).Select(c => (c.Thread.Id, c.Statistics)).ToList();
-        await ResetAsync(bdev, mode);
+        var items = (await registry.GetChannelStatisticsAsync(bdev, mode)).Select(c => (c.Thread.Id, c.Statistics)).ToList();
         return new IostatResult(bdev.Name, [], items);
     }
 
@@ -63,7 +61,7 @@ internal sealed class BdevStatisticsMethods(BdevRegistry registry)
         {
             try
             {
-                await ResetAsync(bdev, parameters.Mode);
+                await registry.GetStatisticsAsync(bdev, parameters.Mode);
             }
             catch (SpindleException) when (parameters.Name is null)
             {
@@ -72,25 +70,28 @@ internal sealed class BdevStatisticsMethods(BdevRegistry registry)
         }
     }
 
-    Task ResetAsync(Bdev bdev, IostatResetMode mode) => mode switch
+    [RpcMethod("bdev_set_qd_sampling_period", Summary = "Has the queue depth of a bdev looked at every so often, for bdev_get_iostat.")]
+    public async Task SetSamplingAsync(SamplingParameters parameters)
     {
-        IostatResetMode.All => registry.ResetStatisticsAsync(bdev, onlyExtremes: false),
-        IostatResetMode.Maxmin => registry.ResetStatisticsAsync(bdev, onlyExtremes: true),
-        _ => Task.CompletedTask,
-    };
+        var bdev = BdevMethods.Find(registry, parameters.Name);
+        if (parameters.Period > MaxPeriod)
+        {
+            throw new SpindleException(Errno.EINVAL, $"period is {parameters.Period} microseconds; it must be at most {MaxPeriod}, a day.");
+        }
+        await registry.SetDepthSamplingAsync(bdev, TimeSpan.FromMicroseconds(parameters.Period));
+    }
+
+    const ulong MaxPeriod = 86_400_000_000;
 }
 
-/// <summary>Which counters to set to zero.</summary>
-internal enum IostatResetMode
+[RpcObject]
+internal sealed class SamplingParameters
 {
-    /// <summary>None.</summary>
-    None,
-    /// <summary>All.</summary>
-    All,
-    /// <summary>The longest and shortest times.</summary>
-    Maxmin,
-    /// <summary>Those of devices' errors; there are none apart from the sum, which stays.</summary>
-    Error,
+    [RpcMember(Required = true, Summary = "The bdev's name.")]
+    public string Name { get; init; } = "";
+
+    [RpcMember(Required = true, Summary = "Microseconds between two looks; 0: no more.")]
+    public ulong Period { get; init; }
 }
 
 [RpcObject]
@@ -106,7 +107,7 @@ internal sealed class GetIostatParameters
     public bool PerChannel { get; init; }
 
     [RpcMember(Summary = "What to set to zero afterwards: all, maxmin, error or none.")]
-    public IostatResetMode ResetMode { get; init; } = IostatResetMode.None;
+    public BdevStatisticsReset ResetMode { get; init; } = BdevStatisticsReset.None;
 }
 
 [RpcObject]
@@ -116,11 +117,14 @@ internal sealed class ResetIostatParameters
     public string? Name { get; init; }
 
     [RpcMember(Summary = "What to set to zero: all, maxmin, error or none.")]
-    public IostatResetMode Mode { get; init; } = IostatResetMode.All;
+    public BdevStatisticsReset Mode { get; init; } = BdevStatisticsReset.All;
 }
 
+/// <summary>What one bdev has counted.</summary>
+internal sealed record BdevIostat(string Name, BdevStatistics Statistics, BdevDepthSamples? Depth);
+
 /// <summary>Counters in SPDK's form: "bdevs" with a name each, or "channels" of one bdev with a thread each.</summary>
-internal sealed class IostatResult(string? name, IReadOnlyList<(string Name, BdevStatistics Statistics)> bdevs, IReadOnlyList<(ulong Thread, BdevStatistics Statistics)> channels) : IRpcResult
+internal sealed class IostatResult(string? name, IReadOnlyList<BdevIostat> bdevs, IReadOnlyList<(ulong Thread, BdevStatistics Statistics)> channels) : IRpcResult
 {
     public void Write(IRpcWriter w)
     {
@@ -131,12 +135,19 @@ internal sealed class IostatResult(string? name, IReadOnlyList<(string Name, Bde
         {
             w.Name("bdevs");
             w.BeginArray();
-            foreach (var (bdev, statistics) in bdevs)
+            foreach (var bdev in bdevs)
             {
                 w.BeginObject();
                 w.Name("name");
-                w.String(bdev);
-                WriteCounters(w, statistics);
+                w.String(bdev.Name);
+                WriteCounters(w, bdev.Statistics);
+                if (bdev.Depth is { } depth)
+                {
+                    Number(w, "queue_depth_polling_period", (ulong)depth.Period.TotalMicroseconds);
+                    Number(w, "queue_depth", depth.QueueDepth);
+                    Number(w, "io_time", depth.IoTimeMicroseconds);
+                    Number(w, "weighted_io_time", depth.WeightedIoTimeMicroseconds);
+                }
                 w.EndObject();
             }
         }
@@ -174,12 +185,18 @@ internal sealed class IostatResult(string? name, IReadOnlyList<(string Name, Bde
         Latency(w, "copy", s.CopyTicks, s.MaxCopyTicks, s.MinCopyTicks);
         w.Name("io_error");
         w.BeginObject();
-        if (s.Errors > 0)
+        for (var i = 0; i < BdevErrorCounts.Length; i++)
         {
-            Number(w, "failed", s.Errors);
+            if (s.Errors[i] > 0)
+            {
+                Number(w, s_statusNames[i], s.Errors[i]);
+            }
         }
         w.EndObject();
     }
+
+    // SPDK's names of the statuses -1, -2 and so on.
+    static readonly string[] s_statusNames = ["failed", "nvme_error", "scsi_error", "nomem", "miscompare", "first_fused_failed", "aborted"];
 
     static void Latency(IRpcWriter w, string type, ulong sum, ulong max, ulong min)
     {

@@ -1,7 +1,5 @@
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using NSubstitute;
 using Spindle.Bdevs;
 using Spindle.Host.Logging;
@@ -18,50 +16,27 @@ namespace Spindle.UnitTests.Rpc;
 /// <summary>The host's own methods, called as clients call them, on real reactors and a real bdev layer.</summary>
 public sealed class BuiltInMethodTests : IAsyncLifetime
 {
+    private HostMethods _methods = null!;
     private BdevHost _host = null!;
     private ServiceProvider _services = null!;
     private RpcDispatcher _rpc = null!;
-    private readonly IFrameworkLifecycle _lifecycle = Substitute.For<IFrameworkLifecycle>();
+    private IFrameworkLifecycle _lifecycle = null!;
 
     public async ValueTask InitializeAsync()
     {
-        _host = await BdevHost.StartAsync(2);
-        var moduleServices = Substitute.For<IModuleHostServices>();
-        moduleServices.Logging.Returns(NullLoggerFactory.Instance);
-        _services = new ServiceCollection()
-            .AddSingleton(_lifecycle)
-            .AddSingleton(_host.Threads).AddSingleton<IStorageThreads>(_host.Threads)
-            .AddSingleton(_host.Iobuf).AddSingleton(_host.Registry)
-            .AddSingleton(new ModuleHost(moduleServices))
-            .AddSingleton<ILoggerFactory>(NullLoggerFactory.Instance).AddSingleton(typeof(ILogger<>), typeof(NullLogger<>))
-            .AddSpindleRpc(new RpcServerOptions())
-            .BuildServiceProvider();
-        _services.RegisterHostMethods();
-        _rpc = _services.GetRequiredService<RpcDispatcher>();
-        _rpc.Methods.Phase = RpcPhase.Runtime;
+        _methods = await HostMethods.StartAsync();
+        (_host, _services, _rpc, _lifecycle) = (_methods.Host, _methods.Services, _methods.Rpc, _methods.Lifecycle);
     }
 
-    public async ValueTask DisposeAsync()
-    {
-        await _services.DisposeAsync();
-        await _host.DisposeAsync();
-    }
+    public ValueTask DisposeAsync() => _methods.DisposeAsync();
 
-    async Task<JsonElement> CallAsync(string method, string? parameters = null) => JsonDocument.Parse(await _rpc.InvokeAsync(method, parameters)).RootElement;
+    Task<JsonElement> CallAsync(string method, string? parameters = null) => _methods.CallAsync(method, parameters);
 
-    async Task<(int Code, string Message)> FailAsync(string method, string? parameters = null)
-    {
-        var error = await Assert.ThrowsAsync<RpcException>(() => _rpc.InvokeAsync(method, parameters));
-        return (error.Code, error.Message);
-    }
+    Task<(int Code, string Message)> FailAsync(string method, string? parameters = null) => _methods.FailAsync(method, parameters);
 
     static string[] Members(JsonElement value) => [.. value.EnumerateObject().Select(m => m.Name)];
 
-    Task AddAsync(Bdev bdev) => _host.RunAsync(() =>
-    {
-        _host.Bdevs.Register(bdev);
-        return Task.CompletedTask;
-    });
+    Task AddAsync(Bdev bdev) => _methods.AddAsync(bdev);
 
     [Fact]
     public async Task The_version_is_that_of_the_rpcs()

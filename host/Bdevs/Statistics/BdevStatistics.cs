@@ -1,6 +1,30 @@
+using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
 
 namespace Spindle.Host.Bdevs;
+
+/// <summary>Which counters to set to zero; the names on the wire are these.</summary>
+public enum BdevStatisticsReset
+{
+    /// <summary>None.</summary>
+    None,
+    /// <summary>All.</summary>
+    All,
+    /// <summary>The longest and shortest times.</summary>
+    Maxmin,
+    /// <summary>Those of errors.</summary>
+    Error,
+}
+
+/// <summary>I/Os that ended with an error, by status: the one with status -1 (failed) first, then -2 and so on.</summary>
+[InlineArray(Length)]
+public struct BdevErrorCounts
+{
+    /// <summary>How many statuses there are.</summary>
+    public const int Length = 7;
+
+    private ulong _first;
+}
 
 /// <summary>Counters of one bdev on one storage thread, or a sum of them. Written by the owning thread only.</summary>
 public struct BdevStatistics
@@ -26,7 +50,7 @@ public struct BdevStatistics
     /// <summary>The longest and shortest copy, in ticks.</summary>
     public ulong MaxCopyTicks, MinCopyTicks;
     /// <summary>I/Os that ended with an error status, of any type.</summary>
-    public ulong Errors;
+    public BdevErrorCounts Errors;
     /// <summary>Completions refused because they came twice, late or on the wrong thread.</summary>
     public ulong BadCompletions;
     /// <summary>Times the module was short of memory and an I/O was queued.</summary>
@@ -78,9 +102,34 @@ public struct BdevStatistics
         Extremes(ref MinWriteTicks, ref MaxWriteTicks, other.MinWriteTicks, other.MaxWriteTicks);
         Extremes(ref MinUnmapTicks, ref MaxUnmapTicks, other.MinUnmapTicks, other.MaxUnmapTicks);
         Extremes(ref MinCopyTicks, ref MaxCopyTicks, other.MinCopyTicks, other.MaxCopyTicks);
-        Errors += other.Errors;
+        for (int i = 0; i < BdevErrorCounts.Length; i++) Errors[i] += other.Errors[i];
         BadCompletions += other.BadCompletions;
         NoMemory += other.NoMemory;
+    }
+
+    [DataPath]
+    internal void CountError(BdevIoStatus status)
+    {
+        int index = -(int)status - 1;
+        if ((uint)index < BdevErrorCounts.Length) Errors[index]++;
+    }
+
+    /// <summary>Sets counters to zero.</summary>
+    public void Reset(BdevStatisticsReset which)
+    {
+        if (which == BdevStatisticsReset.All)
+        {
+            this = default;
+        }
+        else if (which == BdevStatisticsReset.Maxmin)
+        {
+            MinReadTicks = MaxReadTicks = MinWriteTicks = MaxWriteTicks = 0;
+            MinUnmapTicks = MaxUnmapTicks = MinCopyTicks = MaxCopyTicks = 0;
+        }
+        else if (which == BdevStatisticsReset.Error)
+        {
+            Errors = default;
+        }
     }
 
     private static void Extremes(ref ulong min, ref ulong max, ulong otherMin, ulong otherMax)
