@@ -140,6 +140,7 @@ internal sealed unsafe partial class BdevQueue
         AbortWaiting(ref _lockedHead, ref _lockedTail, target);
         AbortWaiting(ref _limited.Reads.Head, ref _limited.Reads.Tail, target);
         AbortWaiting(ref _limited.Writes.Head, ref _limited.Writes.Tail, target);
+        if (_qos is not null) _qos.SomethingWaits = _limited.Any;
         foreach (var io in All)
         {
             if ((io.HostFlags & WithModule) != 0 && ReferenceEquals(io.CallbackState, target)) abort.Targets.Add((io, io.CurrentGeneration));

@@ -30,8 +30,18 @@ internal sealed unsafe partial class BdevQueue
 
     private static bool IsLimited(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write;
 
+    /// <summary>The usual case: nothing waits, and the share's tokens are enough.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private bool MayGoAtOnce(BdevIo io)
+    {
+        var qos = _qos!;
+        if (qos.SomethingWaits) return false;
+        if (io.Type == BdevIoType.Read) return qos.TryPayRead(Length(io.NumBlocks));
+        return io.Type == BdevIoType.Write && qos.TryPayWrite(Length(io.NumBlocks));
+    }
+
     /// <summary>Whether an I/O may go to the module now; else it waits here.</summary>
-    [DataPath]
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
     private bool MayGo(BdevIo io)
     {
         if (!IsLimited(io.Type)) return true;
@@ -44,6 +54,7 @@ internal sealed unsafe partial class BdevQueue
         if (list.Tail is null) list.Head = io;
         else list.Tail.Next = io;
         list.Tail = io;
+        _qos!.SomethingWaits = true;
         // A read need not wait for a write that only the writes' limit holds, nor the other way round.
         if (!first) ReleaseLimited();
         return false;
@@ -51,7 +62,7 @@ internal sealed unsafe partial class BdevQueue
 
     /// <summary>Whether a read in place may be; it is paid for then.</summary>
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal bool MayLend(ulong blocks) => _qos is null || _qos.TryPay(true, Length(blocks), waited: false, Thread.Now);
+    internal bool MayLend(ulong blocks) => _qos is null || _qos.TryPayRead(Length(blocks)) || _qos.TryPay(true, Length(blocks), waited: false, Thread.Now);
 
     [DataPath]
     private long Length(ulong blocks) => (long)(blocks * Bdev.BlockSize);
@@ -95,6 +106,7 @@ internal sealed unsafe partial class BdevQueue
         list.Head = io.Next;
         if (list.Head is null) list.Tail = null;
         io.Next = null;
+        if (_qos is not null) _qos.SomethingWaits = _limited.Any;
         return io;
     }
 
@@ -105,6 +117,7 @@ internal sealed unsafe partial class BdevQueue
         _budgets = budgets;
         _qos?.Remove();
         _qos = budgets?.AddShare();
+        if (_qos is not null) _qos.SomethingWaits = _limited.Any;
         if (budgets is null)
         {
             _qosPoller?.Unregister();

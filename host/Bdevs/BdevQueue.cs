@@ -197,7 +197,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         if (_holds != 0 || _pendingHead is not null) Enqueue(io);
         else if (RangeLocked && IsLocked(io)) EnqueueLocked(io);
-        else if (_qos is not null && !MayGo(io)) return;
+        else if (_qos is not null && !MayGoAtOnce(io) && !MayGo(io)) return;
         else Submit(io);
     }
 

@@ -51,17 +51,16 @@ internal sealed class RateBudget
     /// <summary>A share for one more thread. On any thread.</summary>
     internal RateShare AddShare()
     {
-        var share = new RateShare(this);
+        var share = new RateShare();
         lock (_shareLock) _shares = [.. _shares, share];
         return share;
     }
 
     /// <summary>The thread uses its share no more: what it has left is anybody's. On the share's thread.</summary>
-    internal void RemoveShare(RateShare share)
+    internal void RemoveShare(RateShare share, long left)
     {
         lock (_shareLock) _shares = [.. _shares.Where(s => !ReferenceEquals(s, share))];
-        Interlocked.Add(ref _tokens.Available, share.Local);
-        share.Local = 0;
+        Interlocked.Add(ref _tokens.Available, left);
         Volatile.Write(ref share.WaitingAt, 0);
     }
 
@@ -70,9 +69,9 @@ internal sealed class RateBudget
     /// <param name="need">At least as many; more than there are are lent, so that an I/O of any size gets through.</param>
     /// <param name="waited">It is for an I/O that had to wait, for this limit or another.</param>
     /// <param name="now">The reactors' time in ticks.</param>
-    /// <returns>False when there are none, or others come first; the share then counts as waiting.</returns>
+    /// <returns>What was drawn; 0 when there are none, or others come first: the share then counts as waiting.</returns>
     [DataPath]
-    internal bool TryDraw(RateShare share, long need, bool waited, long now)
+    internal long Draw(RateShare share, long need, bool waited, long now)
     {
         long current = Volatile.Read(ref _tokens.Virtual);
         long mine = Math.Max(share.Virtual, current - s_lead);
@@ -86,19 +85,18 @@ internal sealed class RateBudget
             waiting = true;
             if (mine <= Math.Max(Volatile.Read(ref other.Virtual), current - s_lead) + s_lead) continue;
             Volatile.Write(ref share.WaitingAt, now);
-            return false;
+            return 0;
         }
         long drawn = Take(need, need + _perSlice / (4 * shares.Length), now, waiting);
         if (drawn == 0)
         {
             Volatile.Write(ref share.WaitingAt, now);
-            return false;
+            return 0;
         }
-        share.Local += drawn;
         Volatile.Write(ref share.Virtual, mine + (long)(drawn / _perTick));
         if (mine > current) Volatile.Write(ref _tokens.Virtual, mine); // a race loses nothing but a little exactness
         Volatile.Write(ref share.WaitingAt, 0);
-        return true;
+        return drawn;
     }
 
     [DataPath]
@@ -138,28 +136,12 @@ internal sealed class RateBudget
     }
 }
 
-/// <summary>One thread's part of a budget: what it has drawn and not used. Others only read when it last waited, and its virtual time.</summary>
+/// <summary>One thread's part of a budget, as the others see it: how far it is, and whether it waits.</summary>
 internal sealed class RateShare
 {
-    /// <summary>Stands for a limit that is not there.</summary>
-    internal static RateShare Unlimited() => new(null) { Local = long.MaxValue };
-
-    private readonly RateBudget? _budget;
-
-    internal RateShare(RateBudget? budget) => _budget = budget;
-
-    /// <summary>Tokens drawn and not used.</summary>
-    internal long Local;
-
     /// <summary>How much the share has drawn, as time at the budget's rate.</summary>
     internal long Virtual;
 
     /// <summary>When it last asked for tokens and got none, while it has not got any since; 0 else.</summary>
     internal long WaitingAt;
-
-    /// <summary>Sees to it that there are as many tokens.</summary>
-    [DataPath]
-    internal bool Has(long tokens, bool waited, long now) => Local >= tokens || _budget!.TryDraw(this, tokens - Local, waited, now);
-
-    internal void Remove() => _budget?.RemoveShare(this);
 }

@@ -47,14 +47,18 @@ public sealed class LatencyHistogram
 {
     private readonly ulong[] _buckets;
     private readonly int _granularity;
+    private readonly ulong _mask;
     private readonly int _first;
     private readonly int _last;
     private readonly BdevIoType _type; // Invalid: all
+    private ulong _lastTicks;
+    private ulong _lastCount;
 
     internal LatencyHistogram(BdevHistogramOptions options)
     {
         Options = options;
         _granularity = options.Granularity;
+        _mask = (1UL << _granularity) - 1;
         _type = options.Type ?? BdevIoType.Invalid;
         (_first, _last) = (options.FirstRange, options.LastRange);
         _buckets = new ulong[(_last - _first + 1) << _granularity];
@@ -72,21 +76,36 @@ public sealed class LatencyHistogram
     /// <summary>The buckets of the ranges in order, each 2^granularity.</summary>
     public ReadOnlySpan<ulong> Buckets => _buckets;
 
-    [DataPath]
+    // Not inlined: whoever counts nothing is not to carry it.
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
     internal void Tally(BdevIoType type, ulong ticks)
     {
         if (_type != BdevIoType.Invalid && _type != type) return;
-        int range = BdevHistogramOptions.RangeOf(ticks, _granularity);
-        int index;
-        if (range < _first) index = 0;
-        else if (range > _last) index = _buckets.Length - 1;
-        else index = ((range - _first) << _granularity) + (int)((ticks >> Math.Max(0, range - 1)) & ((1UL << _granularity) - 1));
-        _buckets[index]++;
+        // What is submitted in one turn of the reactor and ends in one has taken the same time: most do at depth.
+        if (ticks == _lastTicks)
+        {
+            _lastCount++;
+            return;
+        }
+        AddLast();
+        (_lastTicks, _lastCount) = (ticks, 1);
     }
 
-    /// <summary>Adds another one with the same options.</summary>
+    /// <summary>Puts into its bucket what was counted last. Before the buckets are read, on the thread that counts.</summary>
+    [DataPath]
+    internal void AddLast()
+    {
+        int range = BdevHistogramOptions.RangeOf(_lastTicks, _granularity);
+        int index = ((range - _first) << _granularity) + (int)((_lastTicks >> Math.Max(0, range - 1)) & _mask);
+        // Below the first range the index is negative, above the last it is past the end.
+        _buckets[Math.Clamp(index, 0, _buckets.Length - 1)] += _lastCount;
+        _lastCount = 0;
+    }
+
+    /// <summary>Adds another one with the same options. On the thread on which that one counts, or when it does no more.</summary>
     internal void Add(LatencyHistogram other)
     {
+        other.AddLast();
         for (int i = 0; i < _buckets.Length; i++) _buckets[i] += other._buckets[i];
     }
 }

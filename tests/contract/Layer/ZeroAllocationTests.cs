@@ -1,6 +1,8 @@
 using Spindle.Bdevs;
 using Spindle.ContractTests.Harness;
 using Spindle.ContractTests.Suite;
+using Spindle.Host.Bdevs;
+using Spindle.Host.Bdevs.Qos;
 using Spindle.Memory;
 
 namespace Spindle.ContractTests.Layer;
@@ -12,6 +14,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("malloc")]
     [InlineData("passthru on malloc")]
     [InlineData("passthru on null")]
+    [InlineData("malloc, limited and counted")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
@@ -22,6 +25,15 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         foreach (string below in subject.Below) Track(below);
         Track(subject.Name);
+        if (stack.EndsWith("counted", StringComparison.Ordinal))
+        {
+            await Host.OnAppAsync(async () =>
+            {
+                var bdev = Host.Registry.Find(subject.Name)!;
+                await Host.Bdevs.SetRateLimitsAsync(bdev, new BdevRateLimits(400_000, 2000, 0, 1000)); // low enough that I/O waits, high enough for the test's patience
+                await Host.Bdevs.SetHistogramAsync(bdev, new BdevHistogramOptions());
+            });
+        }
         var loads = new List<Load>();
         using var warm = new CountdownEvent(4);
         var clients = new List<BdevClient>();
