@@ -15,6 +15,11 @@ public abstract class VirtualAssociation(string baseName)
     /// <summary>True when the bdevs come back with a base that was removed; otherwise they are forgotten with it.</summary>
     public virtual bool OutlivesBase => true;
 
+    /// <summary>False while something besides the base is missing; when it is there, <see cref="VirtualBdevs{T}.BringUp"/>.</summary>
+    public virtual bool IsReady => true;
+
+    internal BaseShare? Share { get; set; }
+
     /// <summary>Makes the bdevs, all or none. Each takes a part in the share when it is registered.</summary>
     /// <exception cref="SpindleException">The base does not fit.</exception>
     protected internal abstract IReadOnlyList<VirtualBdev> Make(BaseShare share);

@@ -47,20 +47,80 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
         // A copy: bringing one up registers a bdev, which is examined in turn.
         foreach (var association in _all.ToArray())
         {
-            if (association.Bdevs.Count > 0 || context.Bdevs.Find(association.BaseName) != bdev) continue;
-            try
+            if (association.Bdevs.Count == 0 && context.Bdevs.Find(association.BaseName) == bdev) BringUp(association);
+        }
+    }
+
+    /// <summary>Brings up one that waits, if nothing is missing any more. What stands against it is logged.</summary>
+    public void BringUp(T association)
+    {
+        if (association.Bdevs.Count > 0) return;
+        try
+        {
+            TryBringUp(association);
+        }
+        catch (SpindleException e)
+        {
+            _log.LogError("Nothing could be put on {Base}: {Reason}", association.BaseName, e.Message);
+        }
+    }
+
+    /// <summary>Writes down all of them, and the open bases with their claims, for another version of the module.</summary>
+    /// <param name="state">Where to.</param>
+    /// <param name="write">Writes one; its values' names start with the prefix.</param>
+    /// <param name="writeBdev">Writes what is to be known of one bdev besides its place on the base.</param>
+    public void Export(UpgradeState state, Action<T, string> write, Action<VirtualBdev, BdevState>? writeBdev = null)
+    {
+        state.Set("count", _all.Count);
+        for (int i = 0; i < _all.Count; i++)
+        {
+            var association = _all[i];
+            write(association, $"{i}.");
+            var bdevs = association.Bdevs.Where(bdev => context.Bdevs.Find(bdev.Name) == bdev).ToArray();
+            if (association.Share is not { } share || bdevs.Length == 0) continue;
+            state.Set($"{i}.descriptor", share.Descriptor);
+            foreach (var bdev in bdevs)
             {
-                TryBringUp(association);
+                var values = state.Add(bdev);
+                values.Set("association", i);
+                values.Set("offset_blocks", bdev.OffsetBlocks);
+                writeBdev?.Invoke(bdev, values);
             }
-            catch (SpindleException e)
+        }
+    }
+
+    /// <summary>Takes over what another version of the module wrote by <see cref="Export"/>.</summary>
+    /// <param name="state">Where from.</param>
+    /// <param name="read">Makes one from the values whose names start with the prefix.</param>
+    /// <param name="make">Makes a bdev that takes over from another one; <c>offset_blocks</c> is its first block on the base.</param>
+    /// <exception cref="SpindleException">EPROTO: the state is not as it should be.</exception>
+    public void Import(UpgradeState state, Func<string, T> read, Func<T, BaseShare, BdevState, VirtualBdev> make)
+    {
+        int count = state.Get<int>("count");
+        for (int i = 0; i < count; i++)
+        {
+            var association = read($"{i}.");
+            _all.Add(association);
+            if (!state.Has($"{i}.descriptor")) continue;
+            var descriptor = state.Get<IBdevDescriptor>($"{i}.descriptor");
+            var share = new BaseShare(descriptor, context.Threads, () => Closed(association));
+            association.Share = share;
+            var bdevs = new List<VirtualBdev>();
+            foreach (var values in state.Bdevs.Where(values => values.Get<int>("association") == i))
             {
-                _log.LogError("Nothing could be put on {Base}: {Reason}", association.BaseName, e.Message);
+                share.Take();
+                var bdev = make(association, share, values);
+                values.Replacement = bdev;
+                bdevs.Add(bdev);
             }
+            association.Bdevs = bdevs;
+            context.Bdevs.Adopt(descriptor, OnBaseEvent, association);
         }
     }
 
     private bool TryBringUp(T association)
     {
+        if (!association.IsReady) return false;
         IBdevDescriptor descriptor;
         try
         {
@@ -73,6 +133,7 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
         // Held here until all are registered, so that a failure in between closes the base just when the last one is gone.
         var share = new BaseShare(descriptor, context.Threads, () => Closed(association));
         share.Take();
+        association.Share = share;
         try
         {
             context.Bdevs.Claim(descriptor, BdevClaimType.ExclusiveWrite);
@@ -113,6 +174,7 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
     {
         bool wasUp = association.Bdevs.Count > 0;
         association.Bdevs = [];
+        association.Share = null;
         if (wasUp && !association.OutlivesBase) _all.Remove(association);
     }
 

@@ -1,6 +1,8 @@
 using Spindle.Bdev.Aio;
+using Spindle.Bdev.Crypto;
 using Spindle.Bdev.Delay;
 using Spindle.Bdev.Error;
+using Spindle.Bdev.Gpt;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
@@ -18,6 +20,8 @@ public sealed class ModuleHarness
     public NullRpc Null { get; private set; } = null!;
     public AioRpc Aio { get; private set; } = null!;
     public PassthruRpc Passthru { get; private set; } = null!;
+    public TestModule Crypto { get; private set; } = null!;
+    public TestModule Gpt { get; private set; } = null!;
     public TestModule Split { get; private set; } = null!;
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
@@ -30,6 +34,8 @@ public sealed class ModuleHarness
         harness.Null = (await host.AddModuleAsync(new NullModule())).Service<NullRpc>();
         harness.Aio = (await host.AddModuleAsync(new AioModule())).Service<AioRpc>();
         harness.Passthru = (await host.AddModuleAsync(harness.PassthruModule)).Service<PassthruRpc>();
+        harness.Crypto = await host.AddModuleAsync(new CryptoModule());
+        harness.Gpt = await host.AddModuleAsync(new GptModule());
         harness.Split = await host.AddModuleAsync(new SplitModule());
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());

@@ -102,3 +102,17 @@ public sealed class Error_on_malloc(ContractHost host) : BdevContract(host)
     protected override async Task<BdevSubject> CreateAsync() =>
         await Subjects.ErrorAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096 }));
 }
+
+/// <summary>Crypto on malloc, AES-256.</summary>
+public sealed class Crypto_on_malloc(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.CryptoAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 }));
+}
+
+/// <summary>Two crypto bdevs, AES-128, on aio.</summary>
+public sealed class Two_cryptos_on_aio(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.CryptoAsync(Host, await Subjects.CryptoAsync(Host, await Subjects.AioAsync(Host,
+        new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true }), keySize: 16), keySize: 16);
+}

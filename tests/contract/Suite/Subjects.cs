@@ -106,5 +106,22 @@ public static class Subjects
         return On(lower, name, () => host.Modules.Error.CallAsync("bdev_error_delete", $$"""{"name":"{{name}}"}"""));
     }
 
+    /// <summary>Puts a crypto bdev on a bdev, with a key of its own.</summary>
+    public static async Task<BdevSubject> CryptoAsync(ContractHost host, BdevSubject lower, int keySize = 32)
+    {
+        string name = ContractHost.NewName("crypto"), key = name + "_key";
+        await host.Modules.Crypto.CallAsync("accel_crypto_key_create", $$"""
+            {"name":"{{key}}","cipher":"AES_XTS","key":"{{NewKey(keySize)}}","key2":"{{NewKey(keySize)}}"}
+            """);
+        await host.Modules.Crypto.CallAsync("bdev_crypto_create", $$"""{"base_bdev_name":"{{lower.Name}}","name":"{{name}}","key_name":"{{key}}"}""");
+        return On(lower, name, async () =>
+        {
+            await host.Modules.Crypto.CallAsync("bdev_crypto_delete", $$"""{"name":"{{name}}"}""");
+            await host.Modules.Crypto.CallAsync("accel_crypto_key_destroy", $$"""{"key_name":"{{key}}"}""");
+        }) with { UnmapsToZero = false, RestartAsync = null };
+    }
+
+    private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
+
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };
 }
