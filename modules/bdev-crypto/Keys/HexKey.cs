@@ -43,8 +43,8 @@ internal static class HexKey
     /// <summary>Overwrites a string that the caller alone knows: one that was made for a call's parameters. Its length stays.</summary>
     internal static void Overwrite(string? text)
     {
-        // Nobody shares it, since the binder made it from the request; a shorter one might be the runtime's own.
-        if (text is not { Length: > 1 } || string.IsInterned(text) is not null) return;
+        // Nobody shares it, since the binder made it from the request; a short one, or one of the program, might be the runtime's own.
+        if (text is not { Length: > 1 } || ReferenceEquals(string.IsInterned(text), text)) return;
         System.Runtime.InteropServices.MemoryMarshal.AsMemory(text.AsMemory()).Span.Clear();
     }
 

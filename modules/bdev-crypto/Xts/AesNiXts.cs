@@ -18,13 +18,13 @@ internal sealed unsafe class AesNiXts(AesXtsKey key) : AesXts(key)
 
     /// <inheritdoc/>
     [DataPath, SkipLocalsInit]
-    public override void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address)
+    public override void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0)
     {
         byte* tweaks = stackalloc byte[16 * Lanes];
         while (units > 0)
         {
             uint batch = Math.Min(units, Lanes);
-            FirstTweaks(tweaks, batch, address);
+            FirstTweaks(tweaks, batch, address, low);
             for (uint i = 0; i < batch; i++)
             {
                 EncryptUnit(source, target, unitSize, Vector128.Load(tweaks + (16 * i)), _encryption, _rounds);
@@ -38,13 +38,13 @@ internal sealed unsafe class AesNiXts(AesXtsKey key) : AesXts(key)
 
     /// <inheritdoc/>
     [DataPath, SkipLocalsInit]
-    public override void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address)
+    public override void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0)
     {
         byte* tweaks = stackalloc byte[16 * Lanes];
         while (units > 0)
         {
             uint batch = Math.Min(units, Lanes);
-            FirstTweaks(tweaks, batch, address);
+            FirstTweaks(tweaks, batch, address, low);
             for (uint i = 0; i < batch; i++)
             {
                 DecryptUnit(source, target, unitSize, Vector128.Load(tweaks + (16 * i)), _decryption, _rounds);
@@ -58,26 +58,26 @@ internal sealed unsafe class AesNiXts(AesXtsKey key) : AesXts(key)
 
     // Those of several units at once: alone, each would wait for all rounds of its own.
     [DataPath]
-    private void FirstTweaks(byte* tweaks, uint count, ulong address)
+    private void FirstTweaks(byte* tweaks, uint count, ulong address, ulong low)
     {
         byte* keys = _tweak;
         int rounds = _rounds;
         if (count == 1)
         {
-            var block = Address(address) ^ Vector128.Load(keys);
+            var block = Vector128.Create(low, address).AsByte() ^ Vector128.Load(keys);
             for (int round = 1; round < rounds; round++) block = X86Aes.Encrypt(block, Vector128.Load(keys + (16 * round)));
             X86Aes.EncryptLast(block, Vector128.Load(keys + (16 * rounds))).Store(tweaks);
             return;
         }
         var k = Vector128.Load(keys);
-        var b0 = Address(address) ^ k;
-        var b1 = Address(address + 1) ^ k;
-        var b2 = Address(address + 2) ^ k;
-        var b3 = Address(address + 3) ^ k;
-        var b4 = Address(address + 4) ^ k;
-        var b5 = Address(address + 5) ^ k;
-        var b6 = Address(address + 6) ^ k;
-        var b7 = Address(address + 7) ^ k;
+        var b0 = Vector128.Create(low, address).AsByte() ^ k;
+        var b1 = Vector128.Create(low, address + 1).AsByte() ^ k;
+        var b2 = Vector128.Create(low, address + 2).AsByte() ^ k;
+        var b3 = Vector128.Create(low, address + 3).AsByte() ^ k;
+        var b4 = Vector128.Create(low, address + 4).AsByte() ^ k;
+        var b5 = Vector128.Create(low, address + 5).AsByte() ^ k;
+        var b6 = Vector128.Create(low, address + 6).AsByte() ^ k;
+        var b7 = Vector128.Create(low, address + 7).AsByte() ^ k;
         for (int round = 1; round < rounds; round++)
         {
             k = Vector128.Load(keys + (16 * round));
@@ -235,8 +235,6 @@ internal sealed unsafe class AesNiXts(AesXtsKey key) : AesXts(key)
             X86Aes.DecryptLast(block, Vector128.Load(keys + (16 * rounds)) ^ t0).Store(target);
         }
     }
-
-    private static Vector128<byte> Address(ulong address) => Vector128.Create(0, address).AsByte();
 
     /// <summary>Times x modulo x^128 + x^7 + x^2 + x + 1 (IEEE 1619, 5.2).</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -16,12 +16,13 @@ public abstract unsafe class AesXts : IDisposable
     /// <param name="unitSize">Bytes of a data unit; a multiple of 16, above 0.</param>
     /// <param name="units">How many.</param>
     /// <param name="address">Of the first one; the next has the next address.</param>
+    /// <param name="low">The lower half of the tweak, which SPDK leaves at 0.</param>
     [DataPath]
-    public abstract void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address);
+    public abstract void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0);
 
     /// <summary>Decrypts data units; the parameters are those of <see cref="Encrypt"/>.</summary>
     [DataPath]
-    public abstract void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address);
+    public abstract void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0);
 
     /// <inheritdoc/>
     public void Dispose()

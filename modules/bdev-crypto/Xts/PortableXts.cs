@@ -41,18 +41,20 @@ internal sealed unsafe class PortableXts : AesXts
 
     /// <inheritdoc/>
     [DataPath]
-    public override void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address) => Run(_encryption, source, target, unitSize, units, address);
+    public override void Encrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0) =>
+        Run(_encryption, source, target, unitSize, units, address, low);
 
     /// <inheritdoc/>
     [DataPath]
-    public override void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address) => Run(_decryption, source, target, unitSize, units, address);
+    public override void Decrypt(byte* source, byte* target, uint unitSize, uint units, ulong address, ulong low = 0) =>
+        Run(_decryption, source, target, unitSize, units, address, low);
 
     [DataPath]
-    private void Run(ICryptoTransform cipher, byte* source, byte* target, uint unitSize, uint units, ulong address)
+    private void Run(ICryptoTransform cipher, byte* source, byte* target, uint unitSize, uint units, ulong address, ulong firstLow)
     {
         for (; units > 0; units--, address++)
         {
-            BinaryPrimitives.WriteUInt64LittleEndian(_first, 0);
+            BinaryPrimitives.WriteUInt64LittleEndian(_first, firstLow);
             BinaryPrimitives.WriteUInt64LittleEndian(_first.AsSpan(8), address);
             _tweak.TransformBlock(_first, 0, 16, _first, 0);
             ulong low = BinaryPrimitives.ReadUInt64LittleEndian(_first), high = BinaryPrimitives.ReadUInt64LittleEndian(_first.AsSpan(8));

@@ -15,6 +15,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("passthru on malloc")]
     [InlineData("passthru on null")]
     [InlineData("malloc, limited and counted")]
+    [InlineData("crypto on malloc")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
@@ -23,6 +24,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
             ? await Subjects.NullAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 })
             : await Subjects.MallocAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 });
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
+        if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);
         foreach (string below in subject.Below) Track(below);
         Track(subject.Name);
         if (stack.EndsWith("counted", StringComparison.Ordinal))

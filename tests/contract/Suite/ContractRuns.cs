@@ -116,3 +116,17 @@ public sealed class Two_cryptos_on_aio(ContractHost host) : BdevContract(host)
     protected override async Task<BdevSubject> CreateAsync() => await Subjects.CryptoAsync(Host, await Subjects.CryptoAsync(Host, await Subjects.AioAsync(Host,
         new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true }), keySize: 16), keySize: 16);
 }
+
+/// <summary>A partition of a disk with small blocks.</summary>
+public sealed class Gpt_on_aio(ContractHost host) : BdevContract(host)
+{
+    protected override Task<BdevSubject> CreateAsync() =>
+        Subjects.GptAsync(Host, new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, 0), BlockSize = 512 });
+}
+
+/// <summary>A partition of a disk with blocks of 4096 bytes, deallocating.</summary>
+public sealed class Gpt_on_aio_of_4096_byte_blocks(ContractHost host) : BdevContract(host)
+{
+    protected override Task<BdevSubject> CreateAsync() =>
+        Subjects.GptAsync(Host, new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, 0), BlockSize = 4096, Fallocate = true });
+}

@@ -121,6 +121,29 @@ public static class Subjects
         }) with { UnmapsToZero = false, RestartAsync = null };
     }
 
+    /// <summary>A partition of 2048 blocks on a file that bdev-aio serves. It keeps its size.</summary>
+    public static async Task<BdevSubject> GptAsync(ContractHost host, AioCreateParameters parameters)
+    {
+        new Modules.Gpt.GptImage((int)parameters.BlockSize, 4096, new Modules.Gpt.GptEntry(Modules.Gpt.GptImage.Linux, 100, 199),
+            new Modules.Gpt.GptEntry(Modules.Gpt.GptImage.Spdk, 200, 2247, "", Guid.NewGuid())).WriteTo(parameters.Filename);
+        var lower = await AioAsync(host, parameters);
+        Task Examined() => host.OnAppAsync(() => host.Registry.WaitForExamineAsync());
+        await Examined();
+        string name = lower.Name + "p2";
+        return lower with
+        {
+            Name = name,
+            Below = [.. lower.Below, lower.Name],
+            GrowAsync = null,
+            RestartAsync = async () =>
+            {
+                await lower.RestartAsync!();
+                await Examined();
+            },
+            DeleteAsync = () => host.UnregisterAsync(name),
+        };
+    }
+
     private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
 
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };
