@@ -1,0 +1,143 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Spindle.Host.Hosting;
+using Spindle.PluginTests.Support;
+
+namespace Spindle.PluginTests.Upgrades;
+
+/// <summary>Modules whose bdevs sit on others are exchanged under load: keys, partitions and claims go with them.</summary>
+public sealed class VirtualUpgradeTests : IDisposable
+{
+    private const string Key1 = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
+    private const string Key2 = "f0e0d0c0b0a090807060504030201000f1e1d1c1b1a191817161514131211101";
+
+    private readonly ModulesOnDisk _modules = new();
+    private readonly LogList _log = new();
+
+    public void Dispose() => _modules.Dispose();
+
+    private Task<SpindleHost> StartAsync(params string[] modules)
+    {
+        Assert.True(Host.Modules.VersionRange.TryParse("0.1.0", out var first));
+        return SpindleHost.StartAsync(new SpindleHostOptions
+        {
+            ModuleFolders = [_modules.Root], Modules = [.. modules.Select(m => new Host.Manifests.AppModule(m, first))], Logging = _log,
+            CoreCount = 2, Iobuf = new() { SmallPoolCount = 512, LargePoolCount = 64 },
+        });
+    }
+
+    private async Task UpgradeAsync(SpindleHost host, string module, string version)
+    {
+        var reply = JsonDocument.Parse(await host.CallAsync("module_upgrade", $$"""{ "name": "{{module}}", "version": "{{version}}" }""")).RootElement;
+        Assert.Equal(version, reply.GetProperty("to").GetString());
+        Assert.True(reply.GetProperty("old_code_unloaded").GetBoolean(), string.Join("\n", _log.Lines));
+    }
+
+    [Fact]
+    public async Task Crypto_bdevs_keep_their_keys()
+    {
+        _modules.Add("bdev-malloc", "0.1.0", "0.2.0").Add("bdev-crypto", "0.1.0", "0.2.0");
+        await using var host = await StartAsync("bdev-malloc", "bdev-crypto");
+        await host.CallAsync("bdev_malloc_create", """{ "name": "M0", "num_blocks": 65536, "block_size": 512 }""");
+        await host.CallAsync("accel_crypto_key_create", $$"""{ "name": "K0", "cipher": "AES_XTS", "tweak_mode": "SIMPLE_LBA", "key": "{{Key1}}", "key2": "{{Key2}}" }""");
+        await host.CallAsync("accel_crypto_key_create", """{ "name": "K1", "cipher": "AES_XTS", "deferred": true }""");
+        await host.CallAsync("bdev_crypto_create", """{ "base_bdev_name": "M0", "name": "C0", "key_name": "K0" }""");
+        await host.CallAsync("bdev_crypto_create", """{ "base_bdev_name": "C0", "name": "C1", "key_name": "K0" }""");
+        await host.CallAsync("bdev_crypto_create", """{ "base_bdev_name": "M1", "name": "C2", "key_name": "K1" }""");
+        string keys = await host.CallAsync("accel_crypto_keys_get"), config = await host.CallAsync("framework_get_config", """{ "name": "bdev" }""");
+        await using (var load = await Load.StartAsync(host, "C1", 32))
+        {
+            foreach (var (module, version) in new[] { ("bdev-crypto", "0.2.0"), ("bdev-malloc", "0.2.0"), ("bdev-crypto", "0.1.0") })
+            {
+                await Task.Delay(50);
+                await UpgradeAsync(host, module, version);
+            }
+            long seen = load.Completed;
+            await Task.Delay(50);
+            Assert.True(load.Completed > seen, "I/O has stopped");
+            await load.StopAsync();
+            Assert.Null(load.Problem);
+        }
+        Assert.Equal(keys, await host.CallAsync("accel_crypto_keys_get"));
+        Assert.Equal(config, await host.CallAsync("framework_get_config", """{ "name": "bdev" }"""));
+        // The new version has what waits, and the bases' events.
+        await host.CallAsync("bdev_malloc_create", """{ "name": "M1", "num_blocks": 64, "block_size": 512 }""");
+        await host.CallAsync("accel_crypto_key_create", $$"""{ "name": "K1", "cipher": "AES_XTS", "key": "{{Key2}}", "key2": "{{Key1}}" }""");
+        Assert.NotNull(host.Bdevs.Find("C2"));
+        await host.CallAsync("bdev_malloc_delete", """{ "name": "M0" }""");
+        await host.CallAsync("bdev_malloc_delete", """{ "name": "M1" }""");
+        Assert.Equal("[]", await host.CallAsync("bdev_get_bdevs"));
+    }
+
+    [Fact]
+    public async Task Partitions_stay_where_they_are()
+    {
+        _modules.Add("bdev-aio", "0.1.0", "0.2.0").Add("bdev-gpt", "0.1.0", "0.2.0");
+        string file = Path.Combine(_modules.Root, "disk.img");
+        WriteTable(file, 65536, (1000, 20999), (30000, 30999));
+        await using var host = await StartAsync("bdev-aio", "bdev-gpt");
+        await host.CallAsync("bdev_aio_create", $$"""{ "name": "A0", "filename": "{{file}}", "block_size": 512 }""");
+        await host.CallAsync("bdev_wait_for_examine");
+        string before = await host.CallAsync("bdev_get_bdevs");
+        Assert.Equal((20000ul, 1000ul), (host.Bdevs.Find("A0p1")!.BlockCount, host.Bdevs.Find("A0p2")!.BlockCount));
+        await using (var load = await Load.StartAsync(host, "A0p1", 32))
+        {
+            foreach (var (module, version) in new[] { ("bdev-gpt", "0.2.0"), ("bdev-aio", "0.2.0"), ("bdev-gpt", "0.1.0") })
+            {
+                await Task.Delay(50);
+                await UpgradeAsync(host, module, version);
+            }
+            await load.StopAsync();
+            Assert.Null(load.Problem);
+        }
+        Assert.Equal(before, await host.CallAsync("bdev_get_bdevs"));
+        await host.CallAsync("bdev_aio_delete", """{ "name": "A0" }""");
+        Assert.Equal("[]", await host.CallAsync("bdev_get_bdevs"));
+        await host.CallAsync("bdev_aio_create", $$"""{ "name": "A0", "filename": "{{file}}", "block_size": 512 }""");
+        await host.CallAsync("bdev_wait_for_examine");
+        Assert.NotNull(host.Bdevs.Find("A0p2"));
+    }
+
+    /// <summary>A protective MBR and a primary table with partitions of SPDK's type, 512-byte blocks.</summary>
+    private static void WriteTable(string path, uint blocks, params (ulong First, ulong Last)[] partitions)
+    {
+        byte[] area = new byte[34 * 512];
+        area[450] = 0xee;
+        BinaryPrimitives.WriteUInt32LittleEndian(area.AsSpan(454), 1);
+        BinaryPrimitives.WriteUInt32LittleEndian(area.AsSpan(458), blocks - 1);
+        (area[510], area[511]) = (0x55, 0xaa);
+        for (int i = 0; i < partitions.Length; i++)
+        {
+            var entry = area.AsSpan(1024 + (i * 128));
+            new Guid("6527994e-2c5a-4eec-9613-8f5944074e8b").TryWriteBytes(entry);
+            Guid.NewGuid().TryWriteBytes(entry[16..]);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry[32..], partitions[i].First);
+            BinaryPrimitives.WriteUInt64LittleEndian(entry[40..], partitions[i].Last);
+        }
+        var header = area.AsSpan(512, 512);
+        "EFI PART"u8.CopyTo(header);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[12..], 92);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[24..], 1);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[40..], 34);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[48..], blocks - 34);
+        BinaryPrimitives.WriteUInt64LittleEndian(header[72..], 2);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[80..], 128);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[84..], 128);
+        BinaryPrimitives.WriteUInt32LittleEndian(header[88..], Crc(area.AsSpan(1024)));
+        BinaryPrimitives.WriteUInt32LittleEndian(header[16..], Crc(header[..92]));
+        using var file = File.Create(path);
+        file.SetLength(blocks * 512L);
+        file.Write(area);
+    }
+
+    private static uint Crc(ReadOnlySpan<byte> bytes)
+    {
+        uint crc = ~0u;
+        foreach (byte b in bytes)
+        {
+            crc ^= b;
+            for (int i = 0; i < 8; i++) crc = (crc >> 1) ^ (0xedb88320 & (0u - (crc & 1)));
+        }
+        return ~crc;
+    }
+}
