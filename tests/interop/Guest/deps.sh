@@ -4,9 +4,9 @@ set -euo pipefail
 here=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 die() { echo "deps: $*" >&2; exit 1; }
 
-# The host's tools. nvme-cli, fio and e2fsprogs are the host's side of some tests; the guest brings its own.
+# The host's tools. nvme-cli, fio, e2fsprogs and fdisk (sfdisk) are the host's side of some tests; the guest brings its own.
 packages=(qemu-system-x86 qemu-utils nvme-cli fio e2fsprogs busybox-static xz-utils zstd cpio kmod python3 tshark
-  debian-archive-keyring ca-certificates util-linux)
+  debian-archive-keyring ca-certificates util-linux fdisk)
 
 command -v apt-get >/dev/null && command -v dpkg-query >/dev/null ||
   die "this machine has no apt; install by other means (names as in Debian 12), then run $here/image.sh: ${packages[*]}"
