@@ -25,7 +25,7 @@ public sealed class RateBudgetTests
         double perTick = Math.Min(rate, 1UL << 60) / (double)Stopwatch.Frequency;
         long most = (long)Math.Max(1, perTick * s_millisecond / 2);
         double drawn = 0, largest = 0;
-        for (int step = 0; step < 20_000; step++)
+        for (int step = 0; step < 5_000; step++)
         {
             now += random.NextInt64(2 * s_millisecond);
             // Somebody who always wants more: whatever there is goes.
@@ -38,8 +38,9 @@ public sealed class RateBudgetTests
                 largest = Math.Max(largest, need);
             }
             double came = (now - start) * perTick + perTick * s_millisecond + 1;
-            Assert.True(drawn <= came * (1 + 1e-9) + largest + 1, $"step {step}: {drawn} were drawn, {came} came");
-            Assert.True(drawn >= came * (1 - 1e-9) - perTick * s_millisecond - 2, $"step {step}: {drawn} were drawn of {came}");
+            // A message for each of so many steps would be garbage that tests of the process's memory see.
+            if (drawn > came * (1 + 1e-9) + largest + 1) Assert.Fail($"step {step}: {drawn} were drawn, {came} came");
+            if (drawn < came * (1 - 1e-9) - perTick * s_millisecond - 2) Assert.Fail($"step {step}: {drawn} were drawn of {came}");
         }
     }
 
