@@ -19,6 +19,9 @@ public sealed class BdevExaminer
         _log = log;
     }
 
+    /// <summary>Which bdevs modules may read to find out what is on them; all while it is null. On the app thread; for bdevs that are registered from then on.</summary>
+    public Func<Bdev, bool>? MayRead { get; set; }
+
     /// <summary>Adds a module and shows it the bdevs that are there.</summary>
     public void Add(BdevModule module)
     {
@@ -78,6 +81,7 @@ public sealed class BdevExaminer
             }
         }
         if (bdev.HostEntry is null || BdevRegistry.GetClaim(bdev).Type != BdevClaimType.None) return;
+        if (MayRead is { } mayRead && !mayRead(bdev)) return;
         var disks = modules.Where(m => m.ExaminesDisks).Select(m => ExamineDiskAsync(bdev, m)).ToArray();
         await Task.WhenAll(disks);
     }

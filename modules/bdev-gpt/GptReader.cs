@@ -15,8 +15,12 @@ internal sealed class GptReader(IModuleContext context, GptTypes types, ILogger 
         var parser = new GptParser(bdev.BlockSize, bdev.BlockCount, types);
         uint blocks = parser.AreaBlocks;
         ulong last = bdev.BlockCount - blocks;
-        // Its removal waits until it is closed, which is when the read has ended.
-        var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (_, _, _) => { });
+        // Its removal waits until it is closed, which is when the read has ended: a disk that does not answer must not keep itself from being removed.
+        var reads = new Reads();
+        var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (type, _, state) =>
+        {
+            if (type == BdevEventType.Remove) ((Reads)state!).Abort();
+        }, reads);
         try
         {
             using var memory = context.Memory.Allocate((nuint)blocks * bdev.BlockSize);
@@ -24,10 +28,10 @@ internal sealed class GptReader(IModuleContext context, GptTypes types, ILogger 
             var channel = descriptor.GetChannel();
             try
             {
-                await new BdevRead(channel, buffer, 0, blocks).RunAsync();
+                await reads.RunAsync(new BdevRead(channel, buffer, 0, blocks));
                 if (!parser.HasProtectiveMbr(buffer.Span)) return null;
                 if (parser.Parse(buffer.Span, GptCopy.Primary, out string primary) is { } table) return table;
-                await new BdevRead(channel, buffer, last, blocks).RunAsync();
+                await reads.RunAsync(new BdevRead(channel, buffer, last, blocks));
                 table = parser.Parse(buffer.Span, GptCopy.Backup, out string backup);
                 if (table is null) log.LogWarning("{Bdev} has a protective MBR, but no partition table: in the primary one {Primary}; in the backup {Backup}", bdev.Name, primary, backup);
                 else log.LogWarning("{Bdev} has a broken primary partition table ({Primary}); its backup is used", bdev.Name, primary);
@@ -44,6 +48,33 @@ internal sealed class GptReader(IModuleContext context, GptTypes types, ILogger 
         }
     }
 
+    /// <summary>The read that is under way, one at a time.</summary>
+    private sealed class Reads
+    {
+        private BdevRead? _current;
+        private bool _ended;
+
+        public async Task RunAsync(BdevRead read)
+        {
+            if (_ended) throw new SpindleException(Errno.ENODEV, "The bdev is being removed.");
+            _current = read;
+            try
+            {
+                await read.RunAsync();
+            }
+            finally
+            {
+                _current = null;
+            }
+        }
+
+        public void Abort()
+        {
+            _ended = true;
+            _current?.Abort();
+        }
+    }
+
     /// <summary>A read that can be awaited, and waits when there is no I/O object left.</summary>
     private sealed class BdevRead(IBdevChannel channel, IoVec buffer, ulong offset, uint blocks) : BdevIoWait
     {
@@ -54,6 +85,9 @@ internal sealed class GptReader(IModuleContext context, GptTypes types, ILogger 
             OnAvailable();
             return _done.Task;
         }
+
+        /// <summary>Asks for its end. A bdev that does not abort I/O ends it when it likes.</summary>
+        public void Abort() => _ = channel.Abort(this, static (object? _, in BdevIoResult _) => { }, null);
 
         /// <inheritdoc/>
         protected override void OnAvailable()

@@ -164,4 +164,31 @@ public sealed class GptBdevTests(ContractHost host) : BdevTest(host)
         Assert.Contains("offset_blocks=2048", text.ToString());
         Assert.Contains("partition_name=for the targét", text.ToString());
     }
+
+    [Fact]
+    public async Task A_disk_that_does_not_answer_can_be_removed_while_it_is_looked_at()
+    {
+        (BdevIo Io, uint Generation) kept = default;
+        string name = Track(ContractHost.NewName(ModuleHarness.Examined));
+        var reading = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var disk = new Faults.TestBdev(name)
+        {
+            OnSubmit = (self, io) =>
+            {
+                if (io.Type == BdevIoType.Read)
+                {
+                    kept = (io, io.Generation);
+                    reading.TrySetResult();
+                    return;
+                }
+                if (io.Type == BdevIoType.Abort) kept.Io!.Complete(kept.Generation, BdevIoStatus.Aborted);
+                self.CarryOut(io);
+            },
+        };
+        disk.Types.Add(BdevIoType.Abort);
+        await Host.OnAppAsync(() => Host.Registry.Register(disk));
+        await reading.Task.WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        await Host.OnAppAsync(() => Host.Registry.UnregisterAsync(disk)).WaitAsync(TimeSpan.FromSeconds(20), Cancel);
+        Assert.Null(Host.Registry.Find(name));
+    }
 }
