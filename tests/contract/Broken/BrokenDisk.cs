@@ -119,13 +119,22 @@ public sealed class BrokenDisk : Spindle.Bdevs.Bdev
         {
             Interlocked.Decrement(ref _inside);
             if (_defect == Defect.SharesStateOfChannels && io.Type == BdevIoType.Read) Fill(io, _shared!);
-            io.Complete(generation, _defect == Defect.RemovalFailsIos && _removing ? BdevIoResult.FromErrno(Errno.EIO) : result);
+            bool fails = _defect == Defect.RemovalFailsIos && _removing;
+            io.Complete(generation, fails ? BdevIoResult.FromErrno(Errno.EIO) : result);
+            if (fails) _failed.TrySetResult();
         }, null);
     }
 
     private volatile bool _removing;
 
-    public void BeginRemoval() => _removing = true;
+    private readonly TaskCompletionSource _failed = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Ends when the defect that removal brings about, if that is its defect, has done harm: the load may just be between two I/Os.</summary>
+    public Task BeginRemovalAsync()
+    {
+        _removing = true;
+        return _defect == Defect.RemovalFailsIos ? _failed.Task.WaitAsync(TimeSpan.FromSeconds(20)) : Task.CompletedTask;
+    }
 
     public override async ValueTask DestructAsync()
     {

@@ -85,10 +85,10 @@ public sealed class EveryRuleCanFailTests
                 disk.LoseCache();
                 return AgainAsync();
             },
-            DeleteAsync = () =>
+            DeleteAsync = async () =>
             {
-                disk.BeginRemoval();
-                return host.UnregisterAsync(name);
+                await disk.BeginRemovalAsync();
+                await host.UnregisterAsync(name);
             },
         };
     }
