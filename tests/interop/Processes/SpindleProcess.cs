@@ -111,11 +111,12 @@ public sealed class SpindleProcess : IAsyncDisposable
     public async Task StartAgainAsync(CancellationToken ct = default)
     {
         if (process is not null) throw new InvalidOperationException("Spindle is still running.");
-        var start = new ProcessStartInfo(options.Program)
+        // A test run that was started in the background has SIGINT ignored, and its children would too, which a program respects. 'env' becomes the program.
+        var start = new ProcessStartInfo("env")
         {
             WorkingDirectory = Folder, UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
-        foreach (var argument in CommandLine()) start.ArgumentList.Add(argument);
+        foreach (var argument in (IEnumerable<string>)["--default-signal=INT", options.Program, .. CommandLine()]) start.ArgumentList.Add(argument);
         foreach (var (name, value) in options.Environment) start.Environment[name] = value;
         log.Line($"$ spindle {string.Join(' ', start.ArgumentList)}");
         process = Process.Start(start)!;
