@@ -1,4 +1,4 @@
-// test: every test project one after another, its results read from xunit's report, one sum at the end.
+// test: every test project one after another, its results read from xunit's report, one sum at the end. Slow tests that failed have a second run (docs/decisions/0017).
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
@@ -8,7 +8,11 @@ public sealed class TestRun
     readonly Options options;
     readonly TimeSpan limit;
     readonly List<string> selection;
-    readonly List<(string Test, string Message)> failures = new();
+    // Beyond as many, it is not the machine.
+    const int MostSecondRuns = 4;
+
+    readonly List<(string Test, string Message)> failures = new(), unstable = new();
+    readonly List<(Project Project, string Method, string Test, string Message)> again = new();
     readonly List<(string Reason, string Test)> skips = new();
     int passed;
 
@@ -47,6 +51,7 @@ public sealed class TestRun
             wanted.Any(part => project.Name.Contains(part, StringComparison.OrdinalIgnoreCase))).ToList();
         if (projects.Count == 0) throw new BuildFailure($"no test project is named like --project {string.Join(' ', wanted)}");
         foreach (var project in projects) Terminal.Step(project.Name, () => Run(project));
+        if (again.Count > 0) Terminal.Step("second runs", RunAgain);
         Report();
         Terminal.Line($"{passed} passed, {failures.Count} failed, {skips.Count} skipped");
         return failures.Count > 0 || passed + skips.Count == 0 ? 1 : 0;
@@ -66,12 +71,32 @@ public sealed class TestRun
         else
             try
             {
-                var before = failures.Count;
-                Read(XDocument.Load(report));
-                if (outcome.ExitCode != 0 && failures.Count == before && passed + skips.Count > 0) problem = $"ended with exit status {outcome.ExitCode}";
+                var before = failures.Count + again.Count;
+                Read(project, XDocument.Load(report));
+                if (outcome.ExitCode != 0 && failures.Count + again.Count == before && passed + skips.Count > 0) problem = $"ended with exit status {outcome.ExitCode}";
             }
             catch (System.Xml.XmlException e) { problem = $"left an unreadable report ({e.Message})"; }
         if (problem is not null) failures.Add((project.Name, $"{problem}\n{string.Join('\n', Circumstances(log))}\nall of it: {log}"));
+    }
+
+    // Each alone, with nothing beside it. A test of several rows passes when all of them do.
+    void RunAgain()
+    {
+        var methods = again.GroupBy(failed => (failed.Project, failed.Method)).ToList();
+        foreach (var method in methods)
+        {
+            var passes = false;
+            if (methods.Count <= MostSecondRuns)
+            {
+                var log = Paths.Combine(results, $"{method.Key.Method}.again.log");
+                var arguments = new[] { "-nologo", "-noColor", "-reporter", "verbose", "-method", method.Key.Method };
+                var outcome = Tool.RunToLog(Paths.GetDirectoryName(method.Key.Project.Program), log, limit, method.Key.Project.Program, arguments);
+                passes = !outcome.TimedOut && outcome.ExitCode == 0;
+            }
+            foreach (var (_, _, test, message) in method)
+                if (passes) { passed++; unstable.Add((test, message)); }
+                else failures.Add((test, message));
+        }
     }
 
     // Which tests had begun and not ended, and what the runtime or the last test said.
@@ -88,7 +113,7 @@ public sealed class TestRun
         foreach (var line in crash >= 0 ? lines.Skip(crash).Take(15) : lines.TakeLast(15)) yield return "| " + line;
     }
 
-    void Read(XDocument report)
+    void Read(Project project, XDocument report)
     {
         foreach (var test in report.Descendants("test"))
         {
@@ -96,7 +121,9 @@ public sealed class TestRun
             switch ((string)test.Attribute("result"))
             {
                 case "Pass": passed++; break;
+                case "Fail" when IsSlow(test): again.Add((project, $"{(string)test.Attribute("type")}.{(string)test.Attribute("method")}", name, Text(test.Element("failure")))); break;
                 case "Fail": failures.Add((name, Text(test.Element("failure")))); break;
+                case "NotRun": skips.Add(("it runs only when asked for: -explicit, and what its comment names", name)); break;
                 default: skips.Add(((string)test.Element("reason") ?? "no reason given", name)); break;
             }
         }
@@ -105,6 +132,9 @@ public sealed class TestRun
             failures.Add(($"{(string)error.Attribute("type")} {(string)error.Attribute("name")}", Text(error.Element("failure"))));
     }
 
+    static bool IsSlow(XElement test) =>
+        test.Descendants("trait").Any(trait => (string)trait.Attribute("name") == "Category" && (string)trait.Attribute("value") == "Slow");
+
     static string Text(XElement failure) =>
         $"{((string)failure?.Element("message"))?.Trim()}\n{((string)failure?.Element("stack-trace"))?.Trim()}".Trim();
 
@@ -112,7 +142,9 @@ public sealed class TestRun
     {
         foreach (var (test, message) in failures)
             Terminal.Line($"\nFAILED {test}\n  {message.Replace("\n", "\n  ")}");
-        if (failures.Count > 0) Terminal.Line($"\nLogs: {results}\n");
+        foreach (var (test, message) in unstable)
+            Terminal.Line($"\nUNSTABLE {test}: it passed when it was run again, alone. The first time:\n  {message.Replace("\n", "\n  ")}");
+        if (failures.Count + unstable.Count > 0) Terminal.Line($"\nLogs: {results}\n");
         foreach (var group in skips.GroupBy(skip => skip.Reason).OrderByDescending(group => group.Count()))
             Terminal.Line($"skipped {group.Count(),4}: {group.Key}");
         if (passed + failures.Count + skips.Count == 0) Terminal.Error("no test was selected");
