@@ -13,7 +13,8 @@ public sealed class TemplateTests(Outsider outsider)
         string feed = await outsider.FeedAsync(), folder = outsider.NewFolder(template);
         string output = await outsider.RunAsync(folder, $"""
             set -e
-            dotnet new install {feed}/Spindle.Templates.*.nupkg >/dev/null 2>&1 || true # another test's may be there already
+            export DOTNET_CLI_HOME="$PWD/home" # templates are installed for a user, and other tests install them too
+            dotnet new install {feed}/Spindle.Templates.*.nupkg
             dotnet new {template} -n {project} --feed {feed}
             cd {project}
             dotnet run --project tests
