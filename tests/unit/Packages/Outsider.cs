@@ -4,14 +4,20 @@ using System.Diagnostics;
 
 namespace Spindle.UnitTests.Packages;
 
-/// <summary>Somebody outside this repository: has Spindle's packages, the spindle command, and a home and a package cache of their own. Packs once for all tests.</summary>
+/// <summary>Somebody outside this repository: has Spindle's packages, the spindle command, a package cache of their own, and a home for each folder they work in. Packs once for all tests.</summary>
 public sealed class Outsider : IDisposable
 {
     private readonly string _root = Directory.CreateTempSubdirectory("spindle-outsider-").FullName;
     private readonly Lazy<Task<string>> _feed;
     private int _folders;
 
-    public Outsider() => _feed = new Lazy<Task<string>>(PackAsync);
+    public Outsider()
+    {
+        _feed = new Lazy<Task<string>>(PackAsync);
+        // The source of other packages is the configured one; only the cache is new.
+        string configuration = Path.Combine(System.Environment.GetFolderPath(System.Environment.SpecialFolder.UserProfile), ".nuget", "NuGet", "NuGet.Config");
+        if (File.Exists(configuration)) File.Copy(configuration, Path.Combine(_root, "nuget.config"));
+    }
 
     /// <summary>The repository.</summary>
     public static string Repository
@@ -53,16 +59,14 @@ public sealed class Outsider : IDisposable
     public async Task<string> RunAsync(string folder, string script, TimeSpan limit)
     {
         var start = new ProcessStartInfo("bash", ["-c", $"exec 2>&1 </dev/null\n{script}"]) { WorkingDirectory = folder, RedirectStandardOutput = true };
-        string home = Directory.CreateDirectory(Path.Combine(_root, "home")).FullName;
+        // Tests run beside each other, and the templates that one installs are in its home.
+        string home = Directory.CreateDirectory(Path.Combine(folder, "home")).FullName;
         foreach (var (name, value) in new (string, string)[]
         {
             ("HOME", home), ("DOTNET_CLI_HOME", home), ("XDG_DATA_HOME", Path.Combine(home, "share")), ("SPINDLE_HOME", Path.Combine(folder, "spindle")),
             ("NUGET_PACKAGES", Path.Combine(_root, "packages")), ("MSBUILDDISABLENODEREUSE", "1"), ("DOTNET_NOLOGO", "1"), ("UseSharedCompilation", "false"),
             ("PATH", $"{_root}/bin:{System.Environment.GetEnvironmentVariable("PATH")}"),
         }) start.Environment[name] = value;
-        // The source of other packages is the configured one; only the cache is new.
-        string configuration = Path.Combine(System.Environment.GetFolderPath(System.Environment.SpecialFolder.UserProfile), ".nuget", "NuGet", "NuGet.Config");
-        if (File.Exists(configuration)) File.Copy(configuration, Path.Combine(_root, "nuget.config"), overwrite: true);
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync(TestContext.Current.CancellationToken);
         try
