@@ -13,7 +13,6 @@ public sealed class TemplateTests(Outsider outsider)
         string feed = await outsider.FeedAsync(), folder = outsider.NewFolder(template);
         string output = await outsider.RunAsync(folder, $"""
             set -e
-            export DOTNET_CLI_HOME="$PWD/home" # templates are installed for a user, and other tests install them too
             dotnet new install {feed}/Spindle.Templates.*.nupkg
             dotnet new {template} -n {project} --feed {feed}
             cd {project}
