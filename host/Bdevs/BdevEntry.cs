@@ -78,20 +78,10 @@ internal sealed class BdevEntry : IoDevice
         var visits = new List<Task>();
         foreach (var thread in Registry.Threads.Threads.Cast<Reactors.StorageThreadCore>())
         {
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            bool sent = thread.Send(_ =>
+            visits.Add(thread.VisitAsync(() =>
             {
-                try
-                {
-                    if (thread.Channels.TryGetValue(this, out var channel)) function(((BdevQueueChannel)channel).Queue);
-                    done.TrySetResult();
-                }
-                catch (Exception exception)
-                {
-                    done.TrySetException(exception);
-                }
-            }, null);
-            if (sent) visits.Add(done.Task);
+                if (thread.Channels.TryGetValue(this, out var channel)) function(((BdevQueueChannel)channel).Queue);
+            }));
         }
         return Task.WhenAll(visits);
     }

@@ -111,21 +111,7 @@ internal sealed class IoDeviceTable
         foreach (var channel in channels)
         {
             int result = 0;
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            bool sent = channel.Thread.Send(_ =>
-            {
-                try
-                {
-                    var thread = (StorageThreadCore)channel.Thread;
-                    if (thread.Channels.TryGetValue(device, out var current) && ReferenceEquals(current, channel)) result = function(channel, state);
-                    done.TrySetResult();
-                }
-                catch (Exception exception)
-                {
-                    done.TrySetException(exception);
-                }
-            }, null);
-            if (sent) await done.Task;
+            await VisitAsync(device, channel, () => result = function(channel, state));
             if (result != 0) return result;
         }
         return 0;
@@ -135,26 +121,17 @@ internal sealed class IoDeviceTable
     {
         IoChannel[] channels;
         lock (_lock) channels = device.HostState is Entry entry ? [.. entry.Channels] : [];
-        var visits = new List<Task>();
-        foreach (var channel in channels)
+        return Task.WhenAll([.. channels.Select(channel => VisitAsync(device, channel, () => function(channel)))]);
+    }
+
+    /// <summary>Runs a function on a channel's thread, unless the channel is gone by then.</summary>
+    private static Task VisitAsync(IoDevice device, IoChannel channel, Action function)
+    {
+        var thread = (StorageThreadCore)channel.Thread;
+        return thread.VisitAsync(() =>
         {
-            var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
-            bool sent = channel.Thread.Send(_ =>
-            {
-                try
-                {
-                    var thread = (StorageThreadCore)channel.Thread;
-                    if (thread.Channels.TryGetValue(device, out var current) && ReferenceEquals(current, channel)) function(channel);
-                    done.TrySetResult();
-                }
-                catch (Exception exception)
-                {
-                    done.TrySetException(exception);
-                }
-            }, null);
-            if (sent) visits.Add(done.Task);
-        }
-        return Task.WhenAll(visits);
+            if (thread.Channels.TryGetValue(device, out var current) && ReferenceEquals(current, channel)) function();
+        });
     }
 
     /// <summary>How many channels a device has; for tests and statistics.</summary>

@@ -79,6 +79,26 @@ internal sealed class StorageThreadCore : IStorageThread
         return true;
     }
 
+    /// <summary>Runs a function on the thread. Control plane.</summary>
+    /// <returns>Ends when it has run, with its exception if it threw; at once when the thread takes no messages any more.</returns>
+    internal Task VisitAsync(Action function)
+    {
+        var done = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        bool sent = Send(_ =>
+        {
+            try
+            {
+                function();
+                done.TrySetResult();
+            }
+            catch (Exception exception)
+            {
+                done.TrySetException(exception);
+            }
+        }, null);
+        return sent ? done.Task : Task.CompletedTask;
+    }
+
     public IPoller RegisterPoller(string name, PollerFunction function, object? state, TimeSpan period, PollerWake wake)
     {
         if (!IsCurrent) throw new InvalidOperationException($"Poller '{name}' must be registered on its own storage thread '{Name}'.");
