@@ -114,10 +114,7 @@ internal sealed unsafe class TcpReceiver : RingOperation
     /// <summary>Receives and throws away, until the peer closes.</summary>
     public void Discard()
     {
-        if (IsPending) return;
-        // Stopped by a command while its PDU was being parsed, it may have counted that PDU as taken afterwards.
-        _start = _end = 0;
-        Arm();
+        if (!IsPending) Arm();
     }
 
     /// <summary>Frees its memory. No receive may be pending.</summary>
@@ -168,7 +165,9 @@ internal sealed unsafe class TcpReceiver : RingOperation
         bool more = true;
         while (more && !_stopped && !_stalled) more = _payload != Payload.None ? TakePayload() : TakeHeader();
         _parsing = false;
-        if (!_stopped && !_stalled) Arm();
+        // Stopped by a command whose PDU was counted as taken afterwards: what is held stays thrown away.
+        if (_stopped) _start = _end = 0;
+        else if (!_stalled) Arm();
     }
 
     /// <summary>Takes a PDU's header, when all of it is there.</summary>
