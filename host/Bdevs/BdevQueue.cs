@@ -75,6 +75,20 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         _crumb = Breadcrumbs.Acquire(BdevRegistry.ModuleOf(Bdev), $"submit to bdev '{Bdev.Name}'");
         _crumbAt = thread.Crumb;
         Limits = new BdevLimits(Bdev, entry.Registry.Iobuf.LargeBufferSize);
+        ExerciseLending();
+    }
+
+    // A method's first run is slow, a virtual call's too: better here than for the first I/O.
+    private void ExerciseLending()
+    {
+        try
+        {
+            for (int round = 0; round < 2 && Bdev.BlockCount > 0; round++) _ = Bdev.TryLend(0, 1, out _);
+        }
+        catch (Exception exception)
+        {
+            Entry.Registry.OnModuleFault(Bdev, "lending of memory", exception);
+        }
     }
 
     // Only bdevs that override it pay for it.

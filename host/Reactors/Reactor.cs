@@ -21,12 +21,14 @@ internal sealed class Reactor
     private volatile StorageThreadCore[] _threads = [];
     private volatile bool _stop;
     private int _asleep;
+    private IdleSpin _spin;
     private volatile bool _sleeping;
     private IReactorRing _ring = null!;
 
     internal Reactor(ReactorSystem system, int core)
     {
         _system = system;
+        _spin = new IdleSpin(system.SpinTicks);
         Core = core;
         _osThread = new Thread(Run, 1024 * 1024) { IsBackground = true, Name = $"reactor_{core}" };
     }
@@ -162,7 +164,7 @@ internal sealed class Reactor
                 now = end;
             }
             if (busy) idleSince = now;
-            if (now - idleSince > _system.SpinTicks) now = SleepIfIdle(now, ref idleSince);
+            if (now - idleSince > _spin.Ticks) now = SleepIfIdle(now, ref idleSince);
         }
     }
 
@@ -199,11 +201,14 @@ internal sealed class Reactor
         if (!work)
         {
             var timeout = until == long.MaxValue ? s_longestSleep : Stopwatch.GetElapsedTime(now, until);
+            if (timeout > s_longestSleep) timeout = s_longestSleep;
             _sleeping = true;
-            _ring.Sleep(timeout < s_longestSleep ? timeout : s_longestSleep);
+            _ring.Sleep(timeout);
             Volatile.Write(ref Now, Stopwatch.GetTimestamp());
             _sleeping = false;
             SleepCount++;
+            var slept = Stopwatch.GetElapsedTime(now, Now);
+            _spin.OnWoke(Now - now, slept < timeout);
         }
         Volatile.Write(ref _asleep, 0);
         long woke = _system.Timestamp();

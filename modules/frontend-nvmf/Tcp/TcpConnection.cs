@@ -22,6 +22,9 @@ internal class TcpConnection : NvmfQueuePair
         Closed,
     }
 
+    // Namespaces share all code but the bdev's own.
+    private const int MaxExercised = 4;
+
     private TcpPollGroup _group = null!;
     private Phase _phase;
     private bool _peerClosed;
@@ -109,9 +112,37 @@ internal class TcpConnection : NvmfQueuePair
         if (_phase != Phase.Open) return;
         _connected = true;
         Pool.Extend((int)QueueSize);
-        if (Qid != 0) Receiver.UseLargeBuffer();
+        if (Qid != 0)
+        {
+            Receiver.UseLargeBuffer();
+            Exercise();
+        }
         Transport.OnHandshakeEnded(this);
         _group.EndSupervision(this);
+    }
+
+    /// <summary>Goes the way of a read as far as it can without one, for each namespace twice: what runs for the first time, and calls that find their target
+    /// at their first runs, take ten and more microseconds, better here than for the first command. There is no block of this number; nothing is counted.</summary>
+    private void Exercise()
+    {
+        if (Namespaces is null || Pool.TryGet() is not { } request) return;
+        for (int index = 0; index < Namespaces.All.Length && index < MaxExercised; index++)
+        {
+            if (Namespaces.All[index] is not { } channel) continue;
+            var command = new SubmissionQueueEntry { Opcode = (byte)NvmOpcode.Read, Nsid = (uint)index + 1 };
+            command.Sgl1.Length = channel.BlockSize;
+            ref NvmIoCommand read = ref command.As<NvmIoCommand>();
+            read.Slba = ulong.MaxValue;
+            read.BlockCount = 1;
+            for (int round = 0; round < 2; round++)
+            {
+                request.Begin(command);
+                Arrive(request);
+                _ = TcpSglCheck.Check(command.Sgl1, new NvmfDataTransfer(DataTransferDirection.ControllerToHost, channel.BlockSize, Transport.Options.MaxIoSize));
+                request.TryReadInPlace();
+            }
+        }
+        Pool.Put(request);
     }
 
     /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using Spindle.Bench.Contenders;
+using Spindle.Bench.Machine;
 using Spindle.Bench.Statistics;
 using Spindle.NvmfTests.Initiator;
 
@@ -27,6 +28,8 @@ public sealed class FirstIoScenario() : Scenario("process/first-io", "the first 
             var calls = Backing.Calls("malloc", BdevScenario.BdevName, null);
             await using var target = await Target.StartAsync(contender, Cores.Target, calls, settings, cancellationToken);
             await target.ReadyAsync(cancellationToken);
+            // After the target has started: it would inherit this.
+            using var pinned = OwnCores.Pin(Cores.Client);
             await using var controller = await NvmeTcpController.ConnectAsync(new IPEndPoint(IPAddress.Loopback, target.Port), Target.Nqn);
             var blocks = await NamespaceIo.OpenAsync(controller, 1);
             double first = await ReadAsync(blocks, 0);

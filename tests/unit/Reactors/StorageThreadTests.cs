@@ -97,7 +97,7 @@ public abstract class StorageThreadTests
             system.AppThread.Send(static state => ((TaskCompletionSource)state!).SetResult(), arrived);
             await arrived.Task.WaitAsync(s_limit);
             // Around the time after which the reactor goes to sleep.
-            if (i % 3 == 0) Thread.SpinWait(Random.Shared.Next(20_000));
+            if (i % 3 == 0) Thread.SpinWait(Random.Shared.Next(60_000));
         }
         Assert.True(system.Reactors[0].SleepCount > 0);
     }
