@@ -17,6 +17,9 @@ public sealed class DelayAssociation(string baseName, string name, Guid uuid, De
     /// <summary>Its name.</summary>
     public string Name => name;
 
+    /// <summary>The identity that was asked for; empty: derived from the base's.</summary>
+    public Guid Uuid => uuid;
+
     /// <summary>How late.</summary>
     public DelayLatencies Latencies => latencies;
 

@@ -37,6 +37,9 @@ public sealed class DelayBdev : VirtualBdev
         writer.EndObject();
     }
 
+    /// <summary>Has every thread end its delayed I/Os now, as the base did.</summary>
+    internal Task EndDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).EndAll(), null);
+
     /// <summary>Has every thread end its delayed I/Os now, as aborted.</summary>
     internal Task AbortDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).AbortAll(), null);
 }

@@ -81,6 +81,16 @@ internal sealed class DelayChannel : VirtualChannel
         return result;
     }
 
+    /// <summary>Ends all delayed I/Os as the base did. On the channel's thread.</summary>
+    public int EndAll()
+    {
+        for (int kind = 0; kind < _first.Length; kind++)
+        {
+            while (_first[kind] is { } io) io.End();
+        }
+        return 0;
+    }
+
     /// <summary>Ends all delayed I/Os as aborted. On the channel's thread.</summary>
     public int AbortAll()
     {

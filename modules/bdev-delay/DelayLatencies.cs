@@ -22,6 +22,7 @@ public sealed class DelayLatencies
     public const ulong Longest = 86_400_000_000;
 
     private readonly ulong[] _microseconds = new ulong[4];
+    private volatile bool _suspended;
     private readonly long[] _ticks = new long[4];
 
     /// <summary>µs.</summary>
@@ -35,7 +36,14 @@ public sealed class DelayLatencies
         }
     }
 
-    /// <summary>In <see cref="Stopwatch"/> ticks. On any thread.</summary>
+    /// <summary>True while nothing is to be delayed.</summary>
+    public bool AreSuspended
+    {
+        get => _suspended;
+        set => _suspended = value;
+    }
+
+    /// <summary>In <see cref="Stopwatch"/> ticks; 0 while they are suspended. On any thread.</summary>
     [DataPath]
-    public long Ticks(DelayKind kind) => Volatile.Read(ref _ticks[(int)kind]);
+    public long Ticks(DelayKind kind) => _suspended ? 0 : Volatile.Read(ref _ticks[(int)kind]);
 }

@@ -33,5 +33,8 @@ public sealed class DelayModule : BdevModule
         foreach (var delay in _delays?.All ?? []) writer.Call("bdev_delay_create", delay.Write);
     }
 
+    /// <inheritdoc/>
+    public override ModuleUpgrade Upgrade => new DelayUpgrade(() => _delays ?? throw new SpindleException(Errno.EPROTO, "The module was not started."));
+
     private VirtualBdevs<DelayAssociation> Delays(IModuleContext context) => _delays ??= new VirtualBdevs<DelayAssociation>(context);
 }

@@ -12,6 +12,9 @@ public sealed class ErrorAssociation(string baseName, Guid uuid) : VirtualAssoci
     /// <summary>Its name: the base's with SPDK's prefix.</summary>
     public string Name => "EE_" + BaseName;
 
+    /// <summary>The identity that was asked for; empty: derived from the base's.</summary>
+    public Guid Uuid => uuid;
+
     /// <summary>What is done to its I/O.</summary>
     public ErrorInjections Injections { get; } = new();
 

@@ -30,7 +30,7 @@ internal sealed class ErrorIo(BdevIo io) : VirtualIo(io)
             Complete(BdevIoResult.Of(BdevIoStatus.Success));
             return;
         }
-        _injection = channel.Injections.Hit(type, channel.Outstanding);
+        _injection = channel.Injections.Hit(type, Io.OffsetBlocks, Io.NumBlocks, channel.Outstanding);
         switch (_injection?.Kind ?? ErrorKind.None)
         {
             case ErrorKind.Failure:

@@ -33,5 +33,8 @@ public sealed class ErrorModule : BdevModule
         foreach (var error in _errors?.All ?? []) error.WriteConfig(writer);
     }
 
+    /// <inheritdoc/>
+    public override ModuleUpgrade Upgrade => new ErrorUpgrade(() => _errors ?? throw new SpindleException(Errno.EPROTO, "The module was not started."));
+
     private VirtualBdevs<ErrorAssociation> Errors(IModuleContext context) => _errors ??= new VirtualBdevs<ErrorAssociation>(context);
 }

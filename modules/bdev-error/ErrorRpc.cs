@@ -73,8 +73,8 @@ public sealed class ErrorInjectParameters
     [RpcMember(Required = true, Summary = "One of failure, pending, corrupt_data, nomem")]
     public ErrorType ErrorType { get; set; }
 
-    /// <summary>To how many.</summary>
-    [RpcMember(Summary = "How many I/Os of each type; 1 when absent")]
+    /// <summary>To how many; 4294967295: to all, until it is cleared.</summary>
+    [RpcMember(Summary = "How many I/Os of each type; 1 when absent; 4294967295 for all, until it is cleared")]
     public uint Num { get; set; } = 1;
 
     /// <summary>The queue depth at which it starts.</summary>
@@ -88,6 +88,14 @@ public sealed class ErrorInjectParameters
     /// <summary>What it is xored with.</summary>
     [RpcMember(Summary = "For corrupt_data: what the byte is xored with, 1 to 255")]
     public byte CorruptValue { get; set; }
+
+    /// <summary>The first block that is hit.</summary>
+    [RpcMember(Summary = "Only I/O that touches a block from this one on; 0 when absent")]
+    public ulong OffsetBlocks { get; set; }
+
+    /// <summary>How many blocks are hit.</summary>
+    [RpcMember(Summary = "Only I/O that touches one of so many blocks; all to the end when absent")]
+    public ulong? NumBlocks { get; set; }
 }
 
 /// <summary>The module's RPC methods.</summary>
@@ -115,14 +123,19 @@ public sealed class ErrorRpc(VirtualBdevs<ErrorAssociation> errors, IBdevRegistr
     }
 
     /// <summary>Says what happens to the next I/Os of a type; the type's last injection ends.</summary>
-    /// <exception cref="SpindleException">ENODEV: there is no such bdev. EINVAL: nothing would be changed by corrupt_value 0.</exception>
+    /// <exception cref="SpindleException">ENODEV: there is no such bdev. EINVAL: nothing would be changed by corrupt_value 0; the range has no block of the bdev.</exception>
     [RpcMethod("bdev_error_inject_error", Summary = "Make the next I/Os of an error bdev fail, hang or be corrupted.")]
     public bool InjectError(ErrorInjectParameters parameters)
     {
         if (parameters.ErrorType == ErrorType.CorruptData && parameters.CorruptValue == 0)
             throw new SpindleException(Errno.EINVAL, "corrupt_value is 0, which changes nothing: give 1 to 255.");
         var error = Find(parameters.Name);
+        if (parameters.NumBlocks == 0) throw new SpindleException(Errno.EINVAL, "num_blocks is 0, which no I/O touches: give at least 1, or leave it out for all blocks.");
         if (error.Bdevs.Count == 0) throw new SpindleException(Errno.ENODEV, $"Error bdev '{parameters.Name}' still waits for its base.");
+        if (parameters.OffsetBlocks >= error.Bdevs[0].BlockCount)
+            throw new SpindleException(Errno.EINVAL, $"offset_blocks {parameters.OffsetBlocks} is beyond the {error.Bdevs[0].BlockCount} blocks of '{parameters.Name}'.");
+        var range = new BlockRange(parameters.OffsetBlocks, parameters.NumBlocks ?? ulong.MaxValue);
+        long count = parameters.Num == uint.MaxValue ? ErrorInjection.Always : parameters.Num;
         var kind = parameters.ErrorType switch
         {
             ErrorType.Failure => ErrorKind.Failure,
@@ -133,7 +146,7 @@ public sealed class ErrorRpc(VirtualBdevs<ErrorAssociation> errors, IBdevRegistr
         foreach (var type in Hit(parameters.IoType))
         {
             error.Injections.Set(type, parameters.IoType == ErrorIoType.Clear || parameters.Num == 0 ? null
-                : new ErrorInjection(kind, parameters.Num, parameters.QueueDepth, parameters.CorruptOffset, parameters.CorruptValue));
+                : new ErrorInjection(kind, count, parameters.QueueDepth, parameters.CorruptOffset, parameters.CorruptValue, range));
         }
         return true;
     }

@@ -12,6 +12,12 @@ public sealed class SplitAssociation(string baseName, uint count, ulong sizeMebi
     // Far beyond what anybody splits a disk into; each part is a bdev with channels of its own.
     private const uint MostParts = 65536;
 
+    /// <summary>How many parts.</summary>
+    public uint Count => count;
+
+    /// <summary>MiB of a part; 0 for the size divided by <see cref="Count"/>.</summary>
+    public ulong SizeMebibytes => sizeMebibytes;
+
     /// <inheritdoc/>
     public override bool OutlivesBase => false;
 

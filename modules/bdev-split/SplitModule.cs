@@ -33,5 +33,8 @@ public sealed class SplitModule : BdevModule
         foreach (var split in _splits?.All ?? []) split.WriteConfig(writer);
     }
 
+    /// <inheritdoc/>
+    public override ModuleUpgrade Upgrade => new SplitUpgrade(() => _splits ?? throw new SpindleException(Errno.EPROTO, "The module was not started."));
+
     private VirtualBdevs<SplitAssociation> Splits(IModuleContext context) => _splits ??= new VirtualBdevs<SplitAssociation>(context);
 }

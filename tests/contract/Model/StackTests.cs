@@ -30,11 +30,15 @@ public sealed class StackTests(ContractHost host) : BdevTest(host)
         return [.. Enumerable.Range(0, Depth).Select(_ => s_kinds[random.Next(s_kinds.Length)])];
     }
 
+    private static uint BlockSize(int seed) => seed % 3 == 0 ? 4096u : 512;
+
     /// <summary>Malloc, and what sits on it, the lowest first.</summary>
-    private async Task<List<BdevSubject>> StackAsync(int seed)
+    private async Task<List<BdevSubject>> StackAsync(int seed) => await StackAsync(seed, await Subjects.MallocAsync(Host, new() { NumBlocks = 4096, BlockSize = BlockSize(seed) }));
+
+    /// <summary>A bdev, and what sits on it, the lowest first.</summary>
+    private async Task<List<BdevSubject>> StackAsync(int seed, BdevSubject lowest)
     {
-        uint blockSize = seed % 3 == 0 ? 4096u : 512;
-        var levels = new List<BdevSubject> { await Subjects.MallocAsync(Host, new() { NumBlocks = 4096, BlockSize = blockSize }) };
+        var levels = new List<BdevSubject> { lowest };
         foreach (string kind in Kinds(seed))
         {
             var lower = levels[^1];
@@ -112,6 +116,44 @@ public sealed class StackTests(ContractHost host) : BdevTest(host)
             try { if (i != level) await levels[i].DeleteAsync!().WaitAsync(TimeSpan.FromSeconds(30), Cancel); }
             catch (Exception e) when (e is SpindleException or RpcException) { }
         }
+    }
+
+    [Theory]
+    [MemberData(nameof(Seeds))]
+    public async Task A_new_size_goes_up_through_the_stack_under_load(int seed)
+    {
+        var kinds = Kinds(seed);
+        TestContext.Current.TestOutputHelper?.WriteLine($"seed {seed}: {string.Join(", ", kinds)} on aio");
+        string file = NewFile("/dev/shm", 4096L * BlockSize(seed));
+        var levels = await StackAsync(seed, await Subjects.AioAsync(Host, new() { Name = ContractHost.NewName("file"), Filename = file, BlockSize = BlockSize(seed) }));
+        foreach (string name in levels[^1].Below) Track(name);
+        Track(levels[^1].Name);
+        var client = await OpenAsync(levels[^1].Name, closeWhenRemoved: true);
+        var load = Enumerable.Range(0, 4).Select(slot => LoadAsync(client, seed, (ulong)slot * 16)).ToArray();
+        await Eventually.IsTrueAsync(() => load.All(one => one.Rounds > 3 || one.Task.IsCompleted), "the load");
+
+        await levels[0].GrowAsync!(1000);
+
+        // Parts of a split bdev stay as they are, and so does what sits on them.
+        ulong grown = 4096 + 1000, stays = 4096;
+        for (int level = 0; level <= Depth; level++)
+        {
+            if (level > 0 && kinds[level - 1] == "split") (grown, stays) = (stays / 2, stays / 2);
+            string name = levels[level].Name;
+            await Eventually.IsTrueAsync(() => Host.Registry.Find(name)!.BlockCount == grown, $"level {level} to have {grown} blocks");
+        }
+        bool follows = grown != stays;
+        await Eventually.IsTrueAsync(() => { lock (client.Events) return client.Events.Contains(BdevEventType.Resize) == follows; }, "the event");
+        byte[] data = RandomBytes(new Random(seed), 8 * (ulong)client.Bdev.BlockSize);
+        await client.WriteBytesAsync(grown - 8, data);
+        Assert.Equal(data, await client.ReadBytesAsync(grown - 8, 8));
+        var rounds = load.Select(one => one.Rounds).ToArray();
+        await Eventually.IsTrueAsync(() => load.Zip(rounds).All(one => one.First.Rounds > one.Second + 1 || one.First.Task.IsCompleted), "the load to go on");
+        Assert.All(load, one => Assert.False(one.Task.IsCompleted));
+
+        for (int level = Depth; level >= 0; level--) await levels[level].DeleteAsync!().WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+        await Task.WhenAll(load.Select(one => one.Task)).WaitAsync(TimeSpan.FromSeconds(30), Cancel);
+        Assert.All(load, one => Assert.Null(one.Problem));
     }
 
     private static LoadOfOne LoadAsync(BdevClient client, int seed, ulong offset)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Text.Json;
+using Spindle.Bdevs;
 using Spindle.Host.Hosting;
 using Spindle.PluginTests.Support;
 
@@ -96,6 +97,71 @@ public sealed class VirtualUpgradeTests : IDisposable
         await host.CallAsync("bdev_aio_create", $$"""{ "name": "A0", "filename": "{{file}}", "block_size": 512 }""");
         await host.CallAsync("bdev_wait_for_examine");
         Assert.NotNull(host.Bdevs.Find("A0p2"));
+    }
+
+    [Fact]
+    public async Task Split_delay_and_error_bdevs_go_on_in_one_stack()
+    {
+        _modules.Add("bdev-malloc", "0.1.0", "0.2.0").Add("bdev-split", "0.1.0", "0.2.0").Add("bdev-delay", "0.1.0", "0.2.0").Add("bdev-error", "0.1.0", "0.2.0");
+        await using var host = await StartAsync("bdev-malloc", "bdev-split", "bdev-delay", "bdev-error");
+        await host.CallAsync("bdev_malloc_create", """{ "name": "M0", "num_blocks": 65536, "block_size": 512 }""");
+        await host.CallAsync("bdev_split_create", """{ "base_bdev": "M0", "split_count": 4 }""");
+        await host.CallAsync("bdev_error_create", """{ "base_name": "M0p1" }""");
+        // The slow ones would hold I/O up for longer than an upgrade may take.
+        await host.CallAsync("bdev_delay_create", """
+            { "name": "D0", "base_bdev_name": "EE_M0p1", "avg_read_latency": 100, "p99_read_latency": 300000000, "avg_write_latency": 100, "p99_write_latency": 300000000 }
+            """);
+        await host.CallAsync("bdev_delay_create", """
+            { "name": "D1", "base_bdev_name": "later", "avg_read_latency": 1, "p99_read_latency": 2, "avg_write_latency": 3, "p99_write_latency": 4 }
+            """);
+        string bdevs = await host.CallAsync("bdev_get_bdevs"), config = await host.CallAsync("framework_get_config", """{ "name": "bdev" }""");
+        await using (var load = await Load.StartAsync(host, "D0", 32))
+        {
+            foreach (var (module, version) in new[] { ("bdev-delay", "0.2.0"), ("bdev-split", "0.2.0"), ("bdev-error", "0.2.0"), ("bdev-malloc", "0.2.0"), ("bdev-delay", "0.1.0"), ("bdev-split", "0.1.0"), ("bdev-error", "0.1.0") })
+            {
+                await Task.Delay(50);
+                await UpgradeAsync(host, module, version);
+                if (module == "bdev-delay") continue;
+                await host.CallAsync("bdev_delay_update_latency", """{ "delay_bdev_name": "D0", "latency_type": "p99_read", "latency_us": 300 }""");
+                await host.CallAsync("bdev_delay_update_latency", """{ "delay_bdev_name": "D0", "latency_type": "p99_write", "latency_us": 300 }""");
+            }
+            await load.StopAsync();
+            Assert.Null(load.Problem);
+        }
+        Assert.Equal(bdevs.Replace("300000000", "300"), await host.CallAsync("bdev_get_bdevs"));
+        Assert.Equal(config.Replace("300000000", "300"), await host.CallAsync("framework_get_config", """{ "name": "bdev" }"""));
+        await host.CallAsync("bdev_error_delete", """{ "name": "EE_M0p1" }""");
+        await host.CallAsync("bdev_malloc_delete", """{ "name": "M0" }""");
+        await host.CallAsync("bdev_malloc_create", """{ "name": "later", "num_blocks": 64, "block_size": 512 }""");
+        Assert.NotNull(host.Bdevs.Find("D1"));
+        await host.CallAsync("bdev_malloc_delete", """{ "name": "later" }""");
+        Assert.Equal("[]", await host.CallAsync("bdev_get_bdevs"));
+    }
+
+    [Fact]
+    public async Task What_is_injected_goes_along_and_what_is_held_ends()
+    {
+        _modules.Add("bdev-malloc", "0.1.0").Add("bdev-error", "0.1.0", "0.2.0");
+        await using var host = await StartAsync("bdev-malloc", "bdev-error");
+        await host.CallAsync("bdev_malloc_create", """{ "name": "M0", "num_blocks": 64, "block_size": 512 }""");
+        await host.CallAsync("bdev_error_create", """{ "base_name": "M0" }""");
+        await host.CallAsync("bdev_error_inject_error", """{ "name": "EE_M0", "io_type": "read", "error_type": "pending", "num": 4294967295 }""");
+        await host.CallAsync("bdev_error_inject_error", """{ "name": "EE_M0", "io_type": "flush", "error_type": "failure", "num": 2, "offset_blocks": 8, "num_blocks": 8 }""");
+        await using var io = await BdevUser.OpenAsync(host, "EE_M0");
+        var held = io.ReadAsync(0, 1);
+        Assert.Equal(BdevIoStatus.Failed, await io.FlushAsync(0, 64));
+        Assert.False(held.IsCompleted);
+        await UpgradeAsync(host, "bdev-error", "0.2.0");
+        Assert.Equal(BdevIoStatus.Aborted, await held.WaitAsync(TimeSpan.FromSeconds(20)));
+        Assert.Equal(BdevIoStatus.Success, await io.FlushAsync(0, 8));
+        Assert.Equal(BdevIoStatus.Failed, await io.FlushAsync(15, 1));
+        Assert.Equal(BdevIoStatus.Success, await io.FlushAsync(15, 1));
+        var heldAgain = io.ReadAsync(0, 1);
+        await Task.Delay(20);
+        Assert.False(heldAgain.IsCompleted);
+        await host.CallAsync("bdev_error_inject_error", """{ "name": "EE_M0", "io_type": "clear", "error_type": "failure" }""");
+        await io.ResetAsync();
+        Assert.Equal(BdevIoStatus.Aborted, await heldAgain.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
     /// <summary>A protective MBR and a primary table with partitions of SPDK's type, 512-byte blocks.</summary>

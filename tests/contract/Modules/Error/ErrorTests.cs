@@ -57,6 +57,39 @@ public sealed class ErrorTests(ContractHost host) : BdevTest(host)
     }
 
     [Fact]
+    public async Task A_range_is_hit_by_whatever_touches_it_until_it_is_cleared()
+    {
+        var error = await ErrorAsync();
+        var client = await OpenAsync(error.Name);
+        using var buffer = new TestBuffer(8 * 512);
+        await InjectAsync(error, "read", "failure", "\"num\":4294967295,\"offset_blocks\":100,\"num_blocks\":3");
+        for (int round = 0; round < 2; round++)
+        {
+            Assert.Equal(BdevIoStatus.Success, await StatusAsync(client.ReadAsync(buffer, 92, 8)));
+            Assert.Equal(BdevIoStatus.Failed, await StatusAsync(client.ReadAsync(buffer, 93, 8)));
+            Assert.Equal(BdevIoStatus.Failed, await StatusAsync(client.ReadAsync(buffer, 102, 8)));
+            Assert.Equal(BdevIoStatus.Success, await StatusAsync(client.ReadAsync(buffer, 103, 8)));
+            Assert.Equal(BdevIoStatus.Success, await StatusAsync(client.WriteAsync(buffer, 100, 8)));
+        }
+        await InjectAsync(error, "clear", "failure");
+        Assert.Equal(BdevIoStatus.Success, await StatusAsync(client.ReadAsync(buffer, 100, 8)));
+        await InjectAsync(error, "write", "failure", "\"offset_blocks\":1020");
+        Assert.Equal(BdevIoStatus.Failed, await StatusAsync(client.WriteAsync(buffer, 1016, 8)));
+        Assert.Equal(BdevIoStatus.Success, await StatusAsync(client.WriteAsync(buffer, 1016, 8)));
+    }
+
+    [Theory]
+    [InlineData("\"num_blocks\":0", "num_blocks")]
+    [InlineData("\"offset_blocks\":1024", "offset_blocks")]
+    [InlineData("\"offset_blocks\":18446744073709551615", "offset_blocks")]
+    public async Task A_range_without_a_block_is_refused_by_name(string range, string member)
+    {
+        var error = await ErrorAsync();
+        var thrown = await Assert.ThrowsAsync<SpindleException>(() => InjectAsync(error, "read", "failure", range));
+        Assert.Contains(member, thrown.Message);
+    }
+
+    [Fact]
     public async Task Threads_share_the_count()
     {
         var error = await ErrorAsync();
