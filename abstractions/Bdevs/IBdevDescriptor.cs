@@ -9,7 +9,7 @@ public enum BdevEventType
     Remove,
     /// <summary>Its block count has changed; it has the new value.</summary>
     Resize,
-    /// <summary>Media management events are waiting.</summary>
+    /// <summary>Media events are waiting: <see cref="IBdevDescriptor.TakeMediaEvents"/>. Told to those who have it open for writing.</summary>
     MediaManagement,
     /// <summary>Another version of its module has taken over: <see cref="IBdevDescriptor.Bdev"/> is another object with the same name, identity and
     /// geometry. I/O, channels and descriptors go on; whoever keeps the old object lets go of it, since it keeps the old version's code in memory.</summary>
@@ -34,6 +34,10 @@ public interface IBdevDescriptor
     /// <summary>The calling storage thread's door to the bdev. Put it by <see cref="IBdevChannel.Put"/>.</summary>
     /// <exception cref="SpindleException">ENODEV: the bdev is being removed.</exception>
     IBdevChannel GetChannel();
+
+    /// <summary>Takes the oldest media events that wait (<see cref="BdevEventType.MediaManagement"/>). On any thread.</summary>
+    /// <returns>How many; 0 when none waits.</returns>
+    int TakeMediaEvents(Span<BdevMediaEvent> events) => 0;
 
     /// <summary>Closes it, on the thread that opened it. A claim made through it is released. Calling it twice is harmless.</summary>
     void Close();

@@ -59,6 +59,13 @@ public interface IBdevRegistry
     /// <exception cref="SpindleException">EBUSY: it would shrink while it is open.</exception>
     void Resize(Bdev bdev, ulong blockCount);
 
+    /// <summary>Tells those who have a bdev open for writing that data should be written again elsewhere, since the medium wears out.</summary>
+    /// <param name="bdev">The bdev, of this module.</param>
+    /// <param name="events">Where. For each opener up to 64 wait; later ones are lost to it.</param>
+    /// <returns>How many of the events every writer had room for; 0 when there is no writer.</returns>
+    /// <exception cref="SpindleException">EINVAL: an event is not within the bdev. ENODEV: it is not registered.</exception>
+    int NotifyMedia(Bdev bdev, IReadOnlyList<BdevMediaEvent> events) => 0;
+
     /// <summary>Takes over a descriptor that another version of this module opened: its events come to this one from the moment the upgrade is committed.</summary>
     /// <exception cref="SpindleException">EBADF: the descriptor is closed. EINVAL: no upgrade of this module is under way.</exception>
     void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state = null);

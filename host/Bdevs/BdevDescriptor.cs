@@ -35,6 +35,10 @@ internal sealed class BdevDescriptor : IBdevDescriptor
     /// <summary>Sends the events elsewhere. On the app thread.</summary>
     internal void Redirect(BdevEventCallback events, object? state) => (_events, _state) = (events, state);
 
+    internal BdevMediaEvents MediaEvents { get; } = new();
+
+    public int TakeMediaEvents(Span<BdevMediaEvent> events) => MediaEvents.Take(events);
+
     internal void MakeWritable() => _writable = true;
 
     public IBdevChannel GetChannel()

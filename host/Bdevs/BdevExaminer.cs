@@ -1,3 +1,4 @@
+using System.IO.Enumeration;
 using Microsoft.Extensions.Logging;
 using Spindle.Bdevs;
 using Spindle.Modules;
@@ -82,8 +83,20 @@ public sealed class BdevExaminer
         }
         if (bdev.HostEntry is null || BdevRegistry.GetClaim(bdev).Type != BdevClaimType.None) return;
         if (MayRead is { } mayRead && !mayRead(bdev)) return;
+        if (DenyingPattern(bdev) is { } pattern)
+        {
+            _log.LogInformation("What is on bdev {Bdev} is not looked for: bdev_set_options' examine_deny has '{Pattern}'", bdev.Name, pattern);
+            return;
+        }
         var disks = modules.Where(m => m.ExaminesDisks).Select(m => ExamineDiskAsync(bdev, m)).ToArray();
         await Task.WhenAll(disks);
+    }
+
+    private string? DenyingPattern(Bdev bdev)
+    {
+        string[] names = [bdev.Name, .. bdev.Aliases, bdev.Uuid.ToString()];
+        return names.Any(_allowed.Contains) ? null
+            : _registry.Options.ExamineDeny.FirstOrDefault(pattern => names.Any(name => FileSystemName.MatchesSimpleExpression(pattern, name, ignoreCase: false)));
     }
 
     private async Task ExamineDiskAsync(Bdev bdev, BdevModule module)

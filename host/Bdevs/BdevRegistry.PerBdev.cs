@@ -67,6 +67,20 @@ public sealed partial class BdevRegistry
             return [.. entry.Descriptors.Select(d => new BdevOpen(d.Module, d.IsWritable, d.Purpose, entry.Claims.Holders.Any(h => ReferenceEquals(h.Descriptor, d))))];
     }
 
+    internal static int NotifyMedia(Bdev bdev, IReadOnlyList<BdevMediaEvent> events)
+    {
+        foreach (var (offset, count) in events)
+            if (count == 0 || offset >= bdev.BlockCount || count > bdev.BlockCount - offset)
+                throw new SpindleException(Errno.EINVAL, $"{count} blocks from {offset} on are not a range of bdev '{bdev.Name}', which has {bdev.BlockCount}.");
+        var entry = EntryOf(bdev);
+        BdevDescriptor[] writers;
+        lock (entry.DescriptorLock) writers = [.. entry.Descriptors.Where(d => d.IsWritable)];
+        if (writers.Length == 0 || events.Count == 0) return 0;
+        int kept = writers.Min(writer => writer.MediaEvents.Add(events));
+        foreach (var writer in writers) writer.Notify(BdevEventType.MediaManagement);
+        return kept;
+    }
+
     /// <summary>How many descriptors a bdev has open, and how many channels; for statistics and leak checks.</summary>
     public (int Descriptors, int Channels) GetUse(Bdev bdev)
     {

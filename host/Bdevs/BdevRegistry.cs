@@ -20,6 +20,10 @@ public sealed record BdevOptions
     /// <summary>Whether modules look at every new bdev.</summary>
     public bool AutoExamine { get; init; } = true;
 
+    /// <summary>Bdevs that no module reads to find out what is on them, by name or alias; <c>*</c> and <c>?</c> stand for any characters and for one.
+    /// One that was named to <c>bdev_examine</c> is read all the same. What was configured on them comes up as ever.</summary>
+    public IReadOnlyList<string> ExamineDeny { get; init; } = [];
+
     /// <summary>Small iobuf buffers the layer keeps on each thread, for unaligned I/O and emulation.</summary>
     public int IobufSmallCacheSize { get; init; } = 128;
 

@@ -27,6 +27,8 @@ internal sealed class ModuleBdevRegistry(BdevRegistry registry, string module, F
 
     public void Resize(Bdev bdev, ulong blockCount) => BdevRegistry.Resize(bdev, blockCount);
 
+    public int NotifyMedia(Bdev bdev, IReadOnlyList<BdevMediaEvent> events) => BdevRegistry.NotifyMedia(bdev, events);
+
     public void Adopt(IBdevDescriptor descriptor, BdevEventCallback events, object? state) => registry.Adopt((BdevDescriptor)descriptor, module, events, state);
 
     public Task QuiesceAsync(Bdev bdev) => registry.QuiescesOf(bdev, module).AcquireAsync(0, ulong.MaxValue);

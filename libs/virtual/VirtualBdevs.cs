@@ -186,6 +186,9 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
             case BdevEventType.Remove:
                 _ = RemoveAsync(association);
                 break;
+            case BdevEventType.MediaManagement:
+                HandUpMediaEvents(association);
+                break;
             case BdevEventType.Resize:
                 try
                 {
@@ -196,6 +199,23 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
                     _log.LogError("What sits on {Base} could not follow its new size: {Reason}", bdev.Name, e.Message);
                 }
                 break;
+        }
+    }
+
+    /// <summary>What the base's medium tells is told to those who write to what sits on it.</summary>
+    private void HandUpMediaEvents(T association)
+    {
+        if (association.Share is not { } share) return;
+        Span<BdevMediaEvent> taken = stackalloc BdevMediaEvent[16];
+        for (int count; (count = share.Descriptor.TakeMediaEvents(taken)) > 0;)
+        {
+            foreach (var bdev in association.Bdevs)
+            {
+                var within = new List<BdevMediaEvent>();
+                foreach (var one in taken[..count])
+                    if (one.Within(bdev.OffsetBlocks, bdev.BlockCount) is { NumBlocks: > 0 } part) within.Add(part);
+                if (within.Count > 0 && context.Bdevs.Find(bdev.Name) == bdev) context.Bdevs.NotifyMedia(bdev, within);
+            }
         }
     }
 

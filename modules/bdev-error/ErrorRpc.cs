@@ -98,6 +98,23 @@ public sealed class ErrorInjectParameters
     public ulong? NumBlocks { get; set; }
 }
 
+/// <summary>The parameters of <c>bdev_error_inject_media_event</c>.</summary>
+[RpcObject]
+public sealed class ErrorMediaParameters
+{
+    /// <summary>The bdev's name.</summary>
+    [RpcMember(Required = true, Summary = "Name of the error bdev")]
+    public string Name { get; set; } = "";
+
+    /// <summary>The first block.</summary>
+    [RpcMember(Required = true, Summary = "The first block that is to be written again elsewhere")]
+    public ulong OffsetBlocks { get; set; }
+
+    /// <summary>How many.</summary>
+    [RpcMember(Summary = "How many blocks; 1 when absent")]
+    public ulong NumBlocks { get; set; } = 1;
+}
+
 /// <summary>The module's RPC methods.</summary>
 public sealed class ErrorRpc(VirtualBdevs<ErrorAssociation> errors, IBdevRegistry bdevs)
 {
@@ -149,6 +166,17 @@ public sealed class ErrorRpc(VirtualBdevs<ErrorAssociation> errors, IBdevRegistr
                 : new ErrorInjection(kind, count, parameters.QueueDepth, parameters.CorruptOffset, parameters.CorruptValue, range));
         }
         return true;
+    }
+
+    /// <summary>Tells those who write to the bdev that blocks should be written again elsewhere, as a medium does that wears out.</summary>
+    /// <returns>False when nobody has it open for writing, or has no room for one more event.</returns>
+    /// <exception cref="SpindleException">ENODEV: there is no such bdev. EINVAL: the range is not within it.</exception>
+    [RpcMethod("bdev_error_inject_media_event", Summary = "Tell the writers of an error bdev that some of its blocks should be written again elsewhere; whether they were told.")]
+    public bool InjectMediaEvent(ErrorMediaParameters parameters)
+    {
+        var error = Find(parameters.Name);
+        if (error.Bdevs.Count == 0) throw new SpindleException(Errno.ENODEV, $"Error bdev '{parameters.Name}' still waits for its base.");
+        return bdevs.NotifyMedia(error.Bdevs[0], [new BdevMediaEvent(parameters.OffsetBlocks, parameters.NumBlocks)]) == 1;
     }
 
     private static IReadOnlyList<BdevIoType> Hit(ErrorIoType type) => type switch

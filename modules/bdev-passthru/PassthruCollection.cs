@@ -161,6 +161,9 @@ public sealed class PassthruCollection
             case BdevEventType.Remove:
                 _ = RemoveWithBaseAsync(bdev);
                 break;
+            case BdevEventType.MediaManagement:
+                HandUpMediaEvents(bdev);
+                break;
             case BdevEventType.Resize:
                 try
                 {
@@ -172,6 +175,14 @@ public sealed class PassthruCollection
                 }
                 break;
         }
+    }
+
+    private void HandUpMediaEvents(PassthruBdev bdev)
+    {
+        if (_context.Bdevs.Find(bdev.Name) != bdev) return;
+        Span<BdevMediaEvent> taken = stackalloc BdevMediaEvent[16];
+        for (int count; (count = bdev.Descriptor.TakeMediaEvents(taken)) > 0;)
+            _context.Bdevs.NotifyMedia(bdev, [.. taken[..count].ToArray().Select(one => one.Within(0, bdev.BlockCount)).Where(one => one.NumBlocks > 0)]);
     }
 
     private async Task RemoveWithBaseAsync(PassthruBdev bdev)

@@ -80,6 +80,13 @@ public sealed class FrameworkSubsystems(IobufPools iobuf, BdevRegistry bdevs, Mo
             w.Number((long)options.IoCacheSize);
             w.Name("bdev_auto_examine");
             w.Boolean(options.AutoExamine);
+            if (options.ExamineDeny.Count > 0)
+            {
+                w.Name("examine_deny");
+                w.BeginArray();
+                foreach (string pattern in options.ExamineDeny) w.String(pattern);
+                w.EndArray();
+            }
             w.Name("iobuf_small_cache_size");
             w.Number((long)options.IobufSmallCacheSize);
             w.Name("iobuf_large_cache_size");

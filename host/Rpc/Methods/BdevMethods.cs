@@ -68,6 +68,7 @@ internal sealed class BdevMethods(BdevRegistry registry, ILogger<BdevMethods> lo
             IoPoolSize = parameters.BdevIoPoolSize ?? options.IoPoolSize,
             IoCacheSize = parameters.BdevIoCacheSize ?? options.IoCacheSize,
             AutoExamine = parameters.BdevAutoExamine ?? options.AutoExamine,
+            ExamineDeny = parameters.ExamineDeny ?? options.ExamineDeny,
             IobufSmallCacheSize = parameters.IobufSmallCacheSize ?? options.IobufSmallCacheSize,
             IobufLargeCacheSize = parameters.IobufLargeCacheSize ?? options.IobufLargeCacheSize,
         };
@@ -81,6 +82,10 @@ internal sealed class BdevMethods(BdevRegistry registry, ILogger<BdevMethods> lo
         if (options.IobufSmallCacheSize < 0 || options.IobufLargeCacheSize < 0)
         {
             throw new RpcException(RpcErrorCode.InvalidParams, "Invalid parameters: iobuf_small_cache_size and iobuf_large_cache_size must not be negative");
+        }
+        if (options.ExamineDeny.Any(string.IsNullOrEmpty))
+        {
+            throw new RpcException(RpcErrorCode.InvalidParams, "Invalid parameters: examine_deny has an empty pattern; give names, with * and ? for what may be anything");
         }
         registry.Options = options;
     }
@@ -114,6 +119,9 @@ internal sealed class BdevOptionsParameters
 
     [RpcMember(Summary = "Whether modules look at every new bdev.")]
     public bool? BdevAutoExamine { get; init; }
+
+    [RpcMember(Summary = "Bdevs whose contents modules do not look for, by name, alias or UUID; * and ? stand for any characters and for one. Not in SPDK.")]
+    public IReadOnlyList<string>? ExamineDeny { get; init; }
 
     [RpcMember(Summary = "Small iobuf buffers kept on each thread, for unaligned I/O and emulation.")]
     public int? IobufSmallCacheSize { get; init; }

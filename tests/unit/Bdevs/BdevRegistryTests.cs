@@ -169,6 +169,69 @@ public sealed class BdevRegistryTests
         Assert.Equal(["config before", "config claimed", "config free", "disk before", "disk free"], seen.Order());
     });
 
+    [Fact]
+    public Task What_is_on_denied_bdevs_is_not_looked_for() => OnAppAsync(async host =>
+    {
+        var seen = new List<string>();
+        host.Registry.Options = host.Registry.Options with { ExamineDeny = ["disk-?", "lvs/*"] };
+        host.Registry.Examiner.Add(new Examining(bdev => seen.Add("config " + bdev.Name), bdev =>
+        {
+            seen.Add("disk " + bdev.Name);
+            return Task.CompletedTask;
+        }));
+        host.Bdevs.Register(new MemoryBdev("disk-1"));
+        host.Bdevs.Register(new MemoryBdev("disk-10"));
+        var aliased = new MemoryBdev("x");
+        aliased.Aliases.Add("lvs/x");
+        host.Bdevs.Register(aliased);
+        await host.Bdevs.WaitForExamineAsync();
+        // What was configured by name comes up all the same.
+        Assert.Equal(["config disk-1", "config disk-10", "config x", "disk disk-10"], seen.Order());
+        seen.Clear();
+        host.Registry.Options = host.Registry.Options with { AutoExamine = false };
+        host.Registry.Examiner.Request("disk-1");
+        await host.Bdevs.WaitForExamineAsync();
+        Assert.Equal(["config disk-1", "disk disk-1"], seen.Order());
+    });
+
+    [Fact]
+    public Task Media_events_wait_for_each_writer_up_to_a_limit() => OnAppAsync(async host =>
+    {
+        var bdev = new MemoryBdev("m");
+        host.Bdevs.Register(bdev);
+        Assert.Equal(0, host.Bdevs.NotifyMedia(bdev, [new(0, 1)]));
+        int told = 0;
+        var writers = new[] { Open(true), Open(true) };
+        var reader = Open(false);
+        Assert.Equal(2, host.Bdevs.NotifyMedia(bdev, [new(5, 2), new(7, 1)]));
+        var events = new BdevMediaEvent[100];
+        Assert.Equal(1, writers[0].TakeMediaEvents(events.AsSpan(0, 1)));
+        Assert.Equal(new BdevMediaEvent(5, 2), events[0]);
+        Assert.Equal(0, reader.TakeMediaEvents(events));
+        Assert.Equal(62, host.Bdevs.NotifyMedia(bdev, [.. Enumerable.Range(0, 70).Select(i => new BdevMediaEvent((ulong)i, 1))]));
+        Assert.Equal(64, writers[0].TakeMediaEvents(events));
+        Assert.Equal(64, writers[1].TakeMediaEvents(events));
+        Assert.Equal(new BdevMediaEvent(61, 1), events[63]);
+        Assert.Equal(0, writers[1].TakeMediaEvents(events));
+        while (Volatile.Read(ref told) < 4) await Task.Delay(1);
+        foreach (var (offset, count) in new[] { (0ul, 0ul), (bdev.BlockCount, 1ul), (1ul, bdev.BlockCount), (1ul, ulong.MaxValue) })
+            Assert.Equal(Errno.EINVAL, Assert.Throws<SpindleException>(() => host.Bdevs.NotifyMedia(bdev, [new(offset, count)])).Errno);
+        foreach (var descriptor in writers.Append(reader)) descriptor.Close();
+        Assert.Equal(4, told);
+
+        IBdevDescriptor Open(bool write) => host.Bdevs.Open("m", write, (type, _, _) => { if (type == BdevEventType.MediaManagement) Interlocked.Increment(ref told); });
+    });
+
+    [Theory]
+    [InlineData(10, 20, 0, 100, 10, 20)]
+    [InlineData(10, 20, 15, 100, 0, 15)]
+    [InlineData(10, 20, 15, 5, 0, 5)]
+    [InlineData(10, 20, 30, 5, 0, 0)]
+    [InlineData(10, 20, 5, 5, 0, 0)]
+    [InlineData(10, ulong.MaxValue, 15, ulong.MaxValue, 0, ulong.MaxValue - 15)]
+    public void A_media_event_is_cut_to_a_range(ulong offset, ulong count, ulong from, ulong length, ulong first, ulong blocks) =>
+        Assert.Equal(new BdevMediaEvent(first, blocks), new BdevMediaEvent(offset, count).Within(from, length));
+
     private static readonly IBdevDescriptor[] Slot = new IBdevDescriptor[1];
 
     private sealed class Examining(Action<Bdev> config, Func<Bdev, Task> disk) : BdevModule

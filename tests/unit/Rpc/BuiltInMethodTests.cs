@@ -230,6 +230,19 @@ public sealed class BuiltInMethodTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Examination_is_denied_by_pattern_which_is_saved()
+    {
+        _rpc.Methods.Phase = RpcPhase.Startup;
+        Assert.True((await CallAsync("bdev_set_options", """{"examine_deny":["Disk?","backup-*"]}""")).GetBoolean());
+        var (code, message) = await FailAsync("bdev_set_options", """{"examine_deny":["a",""]}""");
+        Assert.Equal(-32602, code);
+        Assert.Contains("examine_deny", message);
+        _rpc.Methods.Phase = RpcPhase.Runtime;
+        var saved = await CallAsync("framework_get_config", "{\"name\":\"bdev\"}");
+        Assert.Equal("""["Disk?","backup-*"]""", saved[0].GetProperty("params").GetProperty("examine_deny").GetRawText());
+    }
+
+    [Fact]
     public async Task Examination_is_asked_for_and_waited_for()
     {
         Assert.True((await CallAsync("bdev_wait_for_examine")).GetBoolean());

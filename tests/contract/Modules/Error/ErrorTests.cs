@@ -90,6 +90,24 @@ public sealed class ErrorTests(ContractHost host) : BdevTest(host)
     }
 
     [Fact]
+    public async Task Media_events_reach_those_who_write_to_what_is_above()
+    {
+        var error = await ErrorAsync();
+        var split = await Subjects.SplitAsync(Host, error, count: 2, part: 1);
+        Track(split.Name);
+        var delay = await Subjects.PassthruAsync(Host, await Subjects.DelayAsync(Host, split, average: 0, p99: 0));
+        Track(delay.Below[^1]);
+        Track(delay.Name);
+        await using var client = await OpenAsync(delay.Name);
+        string call = $$"""{"name":"{{error.Name}}","offset_blocks":510,"num_blocks":7}""";
+        await Host.Modules.Error.CallAsync("bdev_error_inject_media_event", call);
+        await Eventually.IsTrueAsync(() => { lock (client.Events) return client.Events.Contains(BdevEventType.MediaManagement); }, "the event");
+        var events = new BdevMediaEvent[4];
+        Assert.Equal(1, client.Descriptor.TakeMediaEvents(events));
+        Assert.Equal(new BdevMediaEvent(0, 5), events[0]);
+    }
+
+    [Fact]
     public async Task Threads_share_the_count()
     {
         var error = await ErrorAsync();
