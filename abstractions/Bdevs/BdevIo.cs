@@ -75,6 +75,14 @@ public sealed unsafe class BdevIo
     /// <summary>Separate metadata, <see cref="Bdev.MetadataSize"/> bytes for each block; null when there is none or it is interleaved.</summary>
     public byte* Metadata { get; internal set; }
 
+    /// <summary>For <see cref="BdevIoType.Zcopy"/>: what is to be done.</summary>
+    public BdevZcopyStep ZcopyStep { get; internal set; }
+
+    /// <summary>For the start of a <see cref="BdevIoType.Zcopy"/>, before it is completed: lends buffers, <see cref="NumBlocks"/> blocks in all. They stay the
+    /// borrower's until the end, at the same addresses over an upgrade of the module, too. The array is copied.</summary>
+    [DataPath]
+    public void LendBuffers(ReadOnlySpan<IoVec> buffers) => SetIovs(buffers, []);
+
     /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
     public BdevIo? AbortTarget { get; internal set; }
 

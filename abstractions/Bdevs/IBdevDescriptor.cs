@@ -103,6 +103,10 @@ public interface IBdevChannel
     /// <summary>Finds the first unallocated block at or after the offset: the result's value; all ones when there is none.</summary>
     int SeekHole(ulong offsetBlocks, BdevIoCallback callback, object? state);
 
+    /// <summary>Makes a loan of the bdev's buffers, to be used again and again on this thread until the channel is put, which ends it.</summary>
+    /// <exception cref="SpindleException">ENOTSUP: this host, or this opener's view of the bdev, has none.</exception>
+    IBdevZcopy CreateZcopy() => throw new SpindleException(Errno.ENOTSUP, "Buffers of this bdev cannot be borrowed here: read and write instead.");
+
     /// <summary>Has the entry called, once, when an I/O object is free again. Use after -ENOMEM only.</summary>
     /// <returns>0, or -EINVAL when the pool is not empty.</returns>
     int QueueIoWait(BdevIoWait entry);

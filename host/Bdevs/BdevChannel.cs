@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
+using Spindle.Host.Bdevs.Zcopy;
 using Spindle.Memory;
 
 namespace Spindle.Host.Bdevs;
@@ -12,6 +13,7 @@ internal sealed class BdevChannel : IBdevChannel
     private readonly BdevQueue _queue;
     private readonly uint _blockSize;
     private BdevQueueChannel? _channel;
+    private List<BdevZcopy>? _zcopies;
 
     internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel)
     {
@@ -137,6 +139,25 @@ internal sealed class BdevChannel : IBdevChannel
         return _queue.StartAbort(target, callback, state);
     }
 
+    public IBdevZcopy CreateZcopy()
+    {
+        var zcopy = _queue.CreateZcopy(this);
+        (_zcopies ??= []).Add(zcopy);
+        return zcopy;
+    }
+
+    /// <summary>Checks a loan's range.</summary>
+    [DataPath]
+    internal int CheckZcopy(ulong offset, ulong blocks) => CheckRange(offset, blocks);
+
+    /// <summary>Checks whether what was lent may be written.</summary>
+    [DataPath]
+    internal int CheckZcopyCommit(ulong offset, ulong blocks)
+    {
+        int error = CheckRange(offset, blocks);
+        return error != 0 ? error : CheckWrite(BdevIoType.Write, offset, blocks);
+    }
+
     public int QueueIoWait(BdevIoWait entry) => _queue.QueueIoWait(entry);
 
     public void Flush() => _queue.FlushNow();
@@ -145,6 +166,7 @@ internal sealed class BdevChannel : IBdevChannel
     {
         var channel = Interlocked.Exchange(ref _channel, null)
             ?? throw new InvalidOperationException($"The channel of bdev '{_bdev.Name}' was put already.");
+        if (_zcopies is not null) _queue.ForgetZcopies(_zcopies);
         _queue.ForgetCallers();
         _entry.Registry.Threads.PutChannel(channel);
     }

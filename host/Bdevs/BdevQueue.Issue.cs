@@ -130,6 +130,7 @@ internal sealed unsafe partial class BdevQueue
         }
         // Between its locks a compare-and-write is not given up half-way.
         foreach (var job in _runningCompareAndWrites) abort.Failed |= ReferenceEquals(job.State, target);
+        AbortZcopies(target, abort);
         AbortMatching(target, abort);
         return Issue(abort);
     }

@@ -33,7 +33,7 @@ internal sealed class BdevRangeLock(IStorageThread origin, StorageMessage onLock
     }
 
     private static bool Writes(BdevIoType type) => type is BdevIoType.Write or BdevIoType.Unmap or BdevIoType.WriteZeroes
-        or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.ZoneAppend or BdevIoType.ZoneManagement;
+        or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.Zcopy or BdevIoType.ZoneAppend or BdevIoType.ZoneManagement;
 }
 
 /// <summary>The range locks of one bdev. A lock visits the queues of all threads in one order, by messages: at each it waits for earlier locks

@@ -353,7 +353,7 @@ public sealed partial class BdevRegistry : IDisposable
 
     internal void OnModuleFault(Bdev bdev, string where, Exception exception) => OnModuleFault(bdev, where, exception.ToString());
 
-    private void OnModuleFault(Bdev bdev, string where, string text)
+    internal void OnModuleFault(Bdev bdev, string where, string text)
     {
         // A module that throws for each I/O does so often: say it once per power of two.
         long count = Interlocked.Increment(ref _faultsLogged);

@@ -43,7 +43,8 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
 
     /// <inheritdoc/>
     public override bool Supports(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.Unmap or BdevIoType.Flush
-        or BdevIoType.Reset or BdevIoType.WriteZeroes or BdevIoType.Compare or BdevIoType.Abort or BdevIoType.Copy;
+        or BdevIoType.Reset or BdevIoType.WriteZeroes or BdevIoType.Compare or BdevIoType.Abort or BdevIoType.Copy
+        || (type == BdevIoType.Zcopy && MetadataSize == 0);
 
     /// <inheritdoc/>
     protected override IoChannel CreateChannel(IStorageThread thread) => new MallocChannel();
@@ -71,6 +72,10 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
                 break;
             case BdevIoType.Copy:
                 Complete(io, _store.CopyBlocks(io.OffsetBlocks, io.CopySourceOffset, io.NumBlocks));
+                break;
+            case BdevIoType.Zcopy:
+                if (io.ZcopyStep is BdevZcopyStep.Start or BdevZcopyStep.StartPopulated) io.LendBuffers([_store.LendForWriting(io.OffsetBlocks, io.NumBlocks)]);
+                io.Complete(io.Generation, BdevIoStatus.Success);
                 break;
             case BdevIoType.Flush: // memory has nothing more durable
             case BdevIoType.Reset: // nothing is outstanding here

@@ -166,6 +166,15 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         return true;
     }
 
+    /// <summary>The memory of blocks, less than 4 GiB, to be read and written in place.</summary>
+    [DataPath]
+    public IoVec LendForWriting(ulong block, ulong count)
+    {
+        nuint offset = (nuint)(block * _blockSize), length = (nuint)(count * _blockSize);
+        MarkWritten(offset, length);
+        return new IoVec(_data + offset, (uint)length, _dataBuffer.Region);
+    }
+
     /// <summary>Copies buffers to blocks. Protection information that the submitter did not bring is generated.</summary>
     [DataPath]
     public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)

@@ -44,6 +44,8 @@ public enum Defect
     ForgetsOnRestart,
     LosesTheThirdWrite,
     FlushDoesNothing,
+    ZcopyDoesNotCommit,
+    ZcopyLendsOneBuffer,
 }
 
 /// <summary>A disk in memory that does everything, with one defect: for each rule of the conformance suite there is one that breaks it.</summary>
@@ -80,7 +82,8 @@ public sealed class BrokenDisk : Spindle.Bdevs.Bdev
     }
 
     public override bool Supports(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.Flush or BdevIoType.Unmap or BdevIoType.WriteZeroes
-        or BdevIoType.Compare or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.Reset or BdevIoType.Abort or BdevIoType.SeekData or BdevIoType.SeekHole;
+        or BdevIoType.Compare or BdevIoType.CompareAndWrite or BdevIoType.Copy or BdevIoType.Reset or BdevIoType.Abort or BdevIoType.SeekData or BdevIoType.SeekHole
+        || (type == BdevIoType.Zcopy && _defect is Defect.ZcopyDoesNotCommit or Defect.ZcopyLendsOneBuffer);
 
     protected override IoChannel CreateChannel(IStorageThread thread) => new Channel(_iobuf?.CreateChannel("broken", 0, 0));
 
@@ -141,12 +144,33 @@ public sealed class BrokenDisk : Spindle.Bdevs.Bdev
         if (_defect == Defect.RemovalHangs) await Task.Delay(Timeout.Infinite);
     }
 
+    private byte[]? _lent;
+
+    /// <summary>Lends memory that holds a copy.</summary>
+    private unsafe BdevIoResult CarryOutZcopy(BdevIo io)
+    {
+        int at = (int)io.OffsetBlocks * 512, length = (int)io.LengthBytes;
+        if (io.ZcopyStep is BdevZcopyStep.Start or BdevZcopyStep.StartPopulated)
+        {
+            if (_lent is null || _defect != Defect.ZcopyLendsOneBuffer) _lent = GC.AllocateArray<byte>(1 << 16, pinned: true);
+            _data.AsSpan(at, length).CopyTo(_lent);
+            io.LendBuffers([new IoVec(Unsafe.AsPointer(ref _lent[0]), (uint)length)]);
+        }
+        else if (io.ZcopyStep == BdevZcopyStep.EndCommitted && _defect != Defect.ZcopyDoesNotCommit)
+        {
+            io.Iovs[0].Span.CopyTo(_data.AsSpan(at));
+        }
+        return BdevIoResult.Of(BdevIoStatus.Success);
+    }
+
     private BdevIoResult CarryOut(Channel channel, BdevIo io)
     {
         lock (_lock)
         {
             switch (io.Type)
             {
+                case BdevIoType.Zcopy:
+                    return CarryOutZcopy(io);
                 case BdevIoType.Read:
                     return Read(channel, io);
                 case BdevIoType.Write:

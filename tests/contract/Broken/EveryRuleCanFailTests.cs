@@ -23,6 +23,8 @@ public sealed class EveryRuleCanFailTests
         ["types.compare-and-write"] = Defect.CompareAndWriteWritesAlways,
         ["types.copy"] = Defect.CopiesFromTheWrongPlace,
         ["types.seek"] = Defect.SeeksBackwards,
+        ["zcopy.moves-data"] = Defect.ZcopyDoesNotCommit,
+        ["zcopy.many"] = Defect.ZcopyLendsOneBuffer,
         ["completion.thread"] = Defect.CompletesOnThePool,
         ["completion.once"] = Defect.CompletesTwice,
         ["completion.no-exception"] = Defect.Throws,
