@@ -65,10 +65,14 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         if (_histogram is not null) _histogram.Tally(BdevIoType.Read, 0);
     }
 
+    // Of the bdev, whichever version of its module has it.
+    private readonly uint _blockSize;
+
     internal BdevQueue(BdevEntry entry, StorageThreadCore thread, IoChannel moduleChannel)
     {
         Entry = entry;
         Bdev = entry.Bdev;
+        _blockSize = Bdev.BlockSize;
         Thread = thread;
         ModuleChannel = moduleChannel;
         _flushes = Flushes(Bdev);
@@ -348,7 +352,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         if (_histogram is not null) _histogram.Tally(io.Type, (ulong)(Thread.Now - io.SubmitTicks));
         if (result.Status == BdevIoStatus.Success)
         {
-            if (BdevStatistics.AreKept) Statistics.Count(io.Type, io.NumBlocks * Bdev.BlockSize, (ulong)(Thread.Now - io.SubmitTicks));
+            if (BdevStatistics.AreKept) Statistics.Count(io.Type, io.NumBlocks * _blockSize, (ulong)(Thread.Now - io.SubmitTicks));
         }
         else
         {

@@ -56,21 +56,36 @@ public struct BdevStatistics
     /// <summary>Times the module was short of memory and an I/O was queued.</summary>
     public ulong NoMemory;
 
-    [DataPath]
+    /// <summary>Counts an I/O that succeeded.</summary>
+    /// <param name="type">Its type.</param>
+    /// <param name="bytes">Its bytes.</param>
+    /// <param name="ticks">How long the module had it; 0: less than a turn of the reactor, whose clock is read once a turn.</param>
+    [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal void Count(BdevIoType type, ulong bytes, ulong ticks)
+    {
+        if (type == BdevIoType.Read)
+        {
+            Reads++;
+            BytesRead += bytes;
+            if (ticks != 0) Time(ref ReadTicks, ref MinReadTicks, ref MaxReadTicks, ticks);
+        }
+        else if (type == BdevIoType.Write)
+        {
+            Writes++;
+            BytesWritten += bytes;
+            if (ticks != 0) Time(ref WriteTicks, ref MinWriteTicks, ref MaxWriteTicks, ticks);
+        }
+        else
+        {
+            CountRare(type, bytes, ticks);
+        }
+    }
+
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    private void CountRare(BdevIoType type, ulong bytes, ulong ticks)
     {
         switch (type)
         {
-            case BdevIoType.Read:
-                Reads++;
-                BytesRead += bytes;
-                Time(ref ReadTicks, ref MinReadTicks, ref MaxReadTicks, ticks);
-                break;
-            case BdevIoType.Write:
-                Writes++;
-                BytesWritten += bytes;
-                Time(ref WriteTicks, ref MinWriteTicks, ref MaxWriteTicks, ticks);
-                break;
             case BdevIoType.Unmap:
                 Unmaps++;
                 BytesUnmapped += bytes;
