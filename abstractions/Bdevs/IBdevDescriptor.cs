@@ -28,6 +28,15 @@ public interface IBdevDescriptor
     /// <summary>True when it was opened for writing.</summary>
     bool IsWritable { get; }
 
+    /// <summary>True when the opener sees no metadata: <see cref="BdevOpenOptions.HideMetadata"/>.</summary>
+    bool HidesMetadata => false;
+
+    /// <summary>Bytes of a block as the opener gives and gets it: <see cref="Bdev.BlockSize"/>, or the data alone.</summary>
+    uint BlockSize => Bdev.BlockSize;
+
+    /// <summary>Bytes of metadata of a block as the opener sees it; 0 when it is hidden.</summary>
+    uint MetadataSize => Bdev.MetadataSize;
+
     /// <summary>For people: what it is open for, such as the namespace that shows the bdev to hosts. Empty unless the opener says it. On the app thread.</summary>
     string Purpose { get => ""; set { } }
 

@@ -19,7 +19,7 @@ internal sealed class BdevChannel : IBdevChannel
         _entry = descriptor.Entry;
         _channel = channel;
         _queue = channel.Queue;
-        _blockSize = descriptor.Bdev.BlockSize;
+        _blockSize = descriptor.BlockSize;
     }
 
     // The queue has the bdev of now: an upgrade of its module exchanges it.
@@ -67,12 +67,17 @@ internal sealed class BdevChannel : IBdevChannel
 
     public int CompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
     {
-        int error = CheckTransfer(compare, offsetBlocks, numBlocks, 0);
-        if (error == 0) error = CheckTransfer(write, offsetBlocks, numBlocks, 0);
-        if (error == 0) error = CheckWrite(BdevIoType.Write, offsetBlocks, numBlocks);
-        if (error == 0 && _bdev.AtomicCompareAndWriteBlocks != 0 && numBlocks > _bdev.AtomicCompareAndWriteBlocks) error = -Errno.EINVAL;
+        int error = CheckCompareAndWrite(compare, write, offsetBlocks, numBlocks);
         if (error == 0 && !_bdev.Supports(BdevIoType.CompareAndWrite) && !_queue.Limits.EmulatesCompareAndWrite) error = -Errno.ENOTSUP;
         return error != 0 ? error : _queue.StartCompareAndWrite(compare, write, offsetBlocks, numBlocks, callback, state);
+    }
+
+    internal int CheckCompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks)
+    {
+        int error = CheckTransfer(compare, offset, blocks, 0);
+        if (error == 0) error = CheckTransfer(write, offset, blocks, 0);
+        if (error == 0) error = CheckWrite(BdevIoType.Write, offset, blocks);
+        return error == 0 && _bdev.AtomicCompareAndWriteBlocks != 0 && blocks > _bdev.AtomicCompareAndWriteBlocks ? -Errno.EINVAL : error;
     }
 
     public int WriteZeroes(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
@@ -158,7 +163,7 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int CheckTransfer(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks, nint metadata)
+    internal int CheckTransfer(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks, nint metadata)
     {
         int error = CheckRange(offset, blocks);
         if (error != 0) return error;
@@ -179,7 +184,7 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
+    internal int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
     {
         if (!_descriptor.IsWritable) return -Errno.EBADF;
         if (!_bdev.Supports(type)) return -Errno.ENOTSUP;

@@ -29,6 +29,7 @@ public abstract class VirtualBdev : Bdevs.Bdev
         MetadataSize = lower.MetadataSize;
         MetadataInterleaved = lower.MetadataInterleaved;
         DifType = lower.DifType;
+        DifFormat = lower.DifFormat;
         DifIsHeadOfMetadata = lower.DifIsHeadOfMetadata;
         DifCheckFlags = lower.DifCheckFlags;
         PhysicalBlockSize = lower.PhysicalBlockSize;

@@ -25,6 +25,7 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
         MetadataSize = options.MetadataSize;
         MetadataInterleaved = options.MetadataInterleaved;
         DifType = options.DifType;
+        DifFormat = options.DifFormat;
         DifIsHeadOfMetadata = options.DifIsHeadOfMetadata;
         DifCheckFlags = ProtectionInformation.DefaultFlags(options.DifType);
         OptimalIoBoundary = options.OptimalIoBoundary;
@@ -52,13 +53,14 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
     [DataPath]
     public override void Submit(IoChannel channel, BdevIo io)
     {
+        ulong failed;
         switch (io.Type)
         {
             case BdevIoType.Read:
-                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks));
+                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, out failed), failed);
                 break;
             case BdevIoType.Write:
-                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks));
+                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, out failed), failed);
                 break;
             case BdevIoType.Unmap:
             case BdevIoType.WriteZeroes:
@@ -70,7 +72,7 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
                 io.Complete(io.Generation, equal ? BdevIoStatus.Success : BdevIoStatus.Miscompare);
                 break;
             case BdevIoType.Copy:
-                Complete(io, _store.CopyBlocks(io.OffsetBlocks, io.CopySourceOffset, io.NumBlocks));
+                Complete(io, _store.CopyBlocks(io.OffsetBlocks, io.CopySourceOffset, io.NumBlocks, out failed), failed);
                 break;
             case BdevIoType.Flush: // memory has nothing more durable
             case BdevIoType.Reset: // nothing is outstanding here
@@ -84,10 +86,10 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
     }
 
     [DataPath]
-    private static void Complete(BdevIo io, DifResult result)
+    private static void Complete(BdevIo io, DifResult result, ulong failed)
     {
         if (result == DifResult.Ok) io.Complete(io.Generation, BdevIoStatus.Success);
-        else io.Complete(io.Generation, result.ToIoResult());
+        else io.Complete(io.Generation, result.ToIoResult(failed));
     }
 
     /// <inheritdoc/>
