@@ -15,6 +15,8 @@ internal sealed unsafe partial class BdevQueue
     private readonly Stack<BdevCompareAndWriteJob> _compareAndWriteJobs = new();
     private readonly List<BdevCompareAndWriteJob> _runningCompareAndWrites = [];
     private BdevRangeJob? _activeJobs;
+    private int _rangeJobsMade;
+    private int _protectedPiecesMade;
 
     /// <summary>Where a job collects the vectors of its next piece; the I/O object copies them at once.</summary>
     internal IoVec[] Scratch = new IoVec[32];
@@ -61,7 +63,7 @@ internal sealed unsafe partial class BdevQueue
     internal int StartJob(BdevIoType type, ReadOnlySpan<IoVec> buffers, ulong offset, ulong source, ulong blocks, BdevIoCallback callback,
         object? state, byte* metadata, object? lockOwner, bool hidesMetadata = false)
     {
-        var job = _rangeJobs.Count > 0 ? _rangeJobs.Pop() : new BdevRangeJob(this);
+        var job = _rangeJobs.Count > 0 ? _rangeJobs.Pop() : NewRangeJob();
         job.NextActive = _activeJobs;
         job.PreviousActive = null;
         if (_activeJobs is not null) _activeJobs.PreviousActive = job;
@@ -92,7 +94,20 @@ internal sealed unsafe partial class BdevQueue
 
     internal BdevBounceJob TakeBounceJob() => _bounceJobs.Count > 0 ? _bounceJobs.Pop() : new BdevBounceJob(this);
 
-    internal BdevProtectedPiece TakeProtectedPiece() => _protectedPieces.Count > 0 ? _protectedPieces.Pop() : new BdevProtectedPiece(this);
+    internal BdevProtectedPiece TakeProtectedPiece() => _protectedPieces.Count > 0 ? _protectedPieces.Pop() : NewProtectedPiece();
+
+    private BdevProtectedPiece NewProtectedPiece()
+    {
+        _protectedPieces.EnsureCapacity(Math.Min(++_protectedPiecesMade, KeptJobs));
+        return new BdevProtectedPiece(this);
+    }
+
+    private BdevRangeJob NewRangeJob()
+    {
+        // Room for its return now: I/O that ebbs must not allocate either.
+        _rangeJobs.EnsureCapacity(Math.Min(++_rangeJobsMade, KeptJobs));
+        return new BdevRangeJob(this);
+    }
 
     internal void ReturnPiece(BdevProtectedPiece piece)
     {
