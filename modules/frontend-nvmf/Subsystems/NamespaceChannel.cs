@@ -18,7 +18,7 @@ internal sealed class NamespaceChannel
         Namespace = ns;
         Channel = channel;
         Bdev = channel.Bdev;
-        BlockSize = Bdev.BlockSize;
+        BlockSize = ns.Descriptor.BlockSize;
         BlockShift = BitOperations.IsPow2(BlockSize) ? BitOperations.Log2(BlockSize) : -1;
         AnaGroupId = ns.AnaGroupId;
         CanFlush = Bdev.Supports(BdevIoType.Flush);
@@ -37,7 +37,7 @@ internal sealed class NamespaceChannel
     /// <summary>The bdev.</summary>
     public Bdev Bdev { get; private set; }
 
-    /// <summary>Bytes of a block, metadata included.</summary>
+    /// <summary>Bytes of a block, metadata that hosts see included.</summary>
     public uint BlockSize { get; }
 
     /// <summary>Log2 of <see cref="BlockSize"/>, or -1 when it is not a power of two.</summary>

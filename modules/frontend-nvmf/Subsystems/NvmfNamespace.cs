@@ -27,9 +27,9 @@ internal sealed class NvmfNamespace
     /// <summary>The ANA group, 1 to the subsystem's largest NSID.</summary>
     public required uint AnaGroupId { get; init; }
 
-    /// <summary>Bytes of metadata that lie in each block, after its data.</summary>
-    public uint MetadataSize => Bdev.MetadataInterleaved ? Bdev.MetadataSize : 0;
+    /// <summary>Bytes of metadata that hosts see in each block, after its data.</summary>
+    public uint MetadataSize => Descriptor.MetadataSize;
 
     /// <summary>Bytes of data in a block: the LBA data size.</summary>
-    public uint DataBlockSize => Bdev.BlockSize - MetadataSize;
+    public uint DataBlockSize => Descriptor.BlockSize - MetadataSize;
 }
