@@ -10,6 +10,9 @@ namespace Spindle.Bdevs;
 /// <param name="result">How it ended.</param>
 public delegate void BdevIoCallback(object? state, in BdevIoResult result);
 
+/// <summary>A submitter inside the host whose I/O brings metadata that it made for it.</summary>
+internal interface IMakesMetadata;
+
 /// <summary>The host's side of a <see cref="BdevIo"/>.</summary>
 internal abstract class BdevIoOwner : ThreadWork
 {
@@ -74,6 +77,9 @@ public sealed unsafe class BdevIo
 
     /// <summary>Separate metadata, <see cref="Bdev.MetadataSize"/> bytes for each block; null when there is none or it is interleaved.</summary>
     public byte* Metadata { get; internal set; }
+
+    /// <summary>True when the metadata that the I/O brings, interleaved or separate, was made by the host for this I/O: a module may change it where it lies. Else it is the submitter's.</summary>
+    public bool MetadataIsScratch => CallbackState is IMakesMetadata;
 
     /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
     public BdevIo? AbortTarget { get; internal set; }

@@ -7,7 +7,7 @@ namespace Spindle.Host.Bdevs;
 /// <summary>A piece of I/O whose metadata the host makes or verifies, in an I/O buffer: whole blocks with their metadata, or separate metadata alone while the data goes straight
 /// from or to the submitter's memory. Pooled per queue.</summary>
 /// <remarks>It holds one buffer and then waits for nothing but the bdev and an I/O object, so pieces that wait for buffers get theirs.</remarks>
-internal sealed unsafe class BdevProtectedPiece : IobufWaiter
+internal sealed unsafe class BdevProtectedPiece : IobufWaiter, IMakesMetadata
 {
     private static readonly BdevIoCallback s_onDone = static (object? state, in BdevIoResult result) => ((BdevProtectedPiece)state!).OnDone(result);
 

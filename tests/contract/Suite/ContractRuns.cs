@@ -105,6 +105,15 @@ public sealed class Split_on_malloc(ContractHost host) : BdevContract(host)
         await Subjects.SplitAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = (3 * Blocks) + 2, BlockSize = 512 }), count: 3, part: 1);
 }
 
+/// <summary>The second of three parts of malloc with block addresses in its protection information, hidden.</summary>
+public sealed class Split_with_hidden_metadata(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.SplitAsync(Host, await Subjects.MallocAsync(Host, new()
+    {
+        NumBlocks = (3 * Blocks) + 2, BlockSize = 512, MdSize = 8, MdInterleave = true, DifType = 1,
+    }) with { HideMetadata = true }, count: 3, part: 1);
+}
+
 /// <summary>Delay on malloc, so short that the load tests stay quick.</summary>
 public sealed class Delay_on_malloc(ContractHost host) : BdevContract(host)
 {
