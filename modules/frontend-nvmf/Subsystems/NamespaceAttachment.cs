@@ -40,7 +40,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
                 Eui64 = parameters.Eui64,
                 AnaGroupId = anaGroup,
             };
-            descriptor.Purpose = $"namespace {nsid} of {subsystem.Nqn}";
+            descriptor.Purpose = $"namespace {nsid} of {subsystem.Nqn}{(descriptor.HidesMetadata ? ", metadata hidden" : "")}";
             await OpenChannelsAsync(subsystem, ns);
             subsystem.AddNamespace(ns);
             subscription.Namespace = ns;
