@@ -48,6 +48,11 @@ public interface IBdevDescriptor
     /// <returns>How many; 0 when none waits.</returns>
     int TakeMediaEvents(Span<BdevMediaEvent> events) => 0;
 
+    /// <summary>As <see cref="GetChannel"/>, with metadata hidden whatever the descriptor does: for an opener whose users say for each I/O whether they bring it (NVMe's PRACT).
+    /// Blocks are of <see cref="Bdev.BlockSize"/> less interleaved metadata.</summary>
+    /// <exception cref="SpindleException">ENODEV: the bdev is being removed. ENOTSUP: its metadata cannot be hidden, as with <see cref="BdevOpenOptions.HideMetadata"/>.</exception>
+    IBdevChannel GetHidingChannel() => HidesMetadata || Bdev.MetadataSize == 0 ? GetChannel() : throw new SpindleException(Errno.ENOTSUP, "This host cannot hide the metadata of a bdev.");
+
     /// <summary>Closes it, on the thread that opened it. A claim made through it is released. Calling it twice is harmless.</summary>
     void Close();
 }

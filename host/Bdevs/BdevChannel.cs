@@ -13,13 +13,13 @@ internal sealed class BdevChannel : IBdevChannel
     private readonly uint _blockSize;
     private BdevQueueChannel? _channel;
 
-    internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel)
+    internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel, uint blockSize)
     {
         _descriptor = descriptor;
         _entry = descriptor.Entry;
         _channel = channel;
         _queue = channel.Queue;
-        _blockSize = descriptor.BlockSize;
+        _blockSize = blockSize;
     }
 
     // The queue has the bdev of now: an upgrade of its module exchanges it.

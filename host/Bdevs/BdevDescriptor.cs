@@ -45,12 +45,20 @@ internal sealed class BdevDescriptor : IBdevDescriptor
 
     internal void MakeWritable() => _writable = true;
 
-    public IBdevChannel GetChannel()
+    public IBdevChannel GetChannel() => MakeChannel(HidesMetadata);
+
+    public IBdevChannel GetHidingChannel()
+    {
+        BdevProtection.CheckHiding(Bdev, Entry.Registry.Iobuf.LargeBufferSize);
+        return MakeChannel(Bdev.MetadataSize > 0);
+    }
+
+    private IBdevChannel MakeChannel(bool hidesMetadata)
     {
         if (IsClosed) throw new SpindleException(Errno.EBADF, $"The descriptor of bdev '{Bdev.Name}' is closed.");
         if (Entry.IsRemoving) throw new SpindleException(Errno.ENODEV, $"Bdev '{Bdev.Name}' is being removed.");
-        var channel = new BdevChannel(this, (BdevQueueChannel)Entry.Registry.Threads.GetChannel(Entry));
-        return HidesMetadata ? new BdevHiddenChannel(channel) : channel;
+        var channel = new BdevChannel(this, (BdevQueueChannel)Entry.Registry.Threads.GetChannel(Entry), hidesMetadata ? BdevProtection.DataBlockSize(Bdev) : Bdev.BlockSize);
+        return hidesMetadata ? new BdevHiddenChannel(channel) : channel;
     }
 
     /// <summary>Tells the opener, on its thread. On any thread.</summary>

@@ -102,7 +102,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
             {
                 await group.Thread.InvokeAsync(() =>
                 {
-                    group.FindSubsystem(subsystem.Id)?.Add(ns.Nsid, new NamespaceChannel(ns, ns.Descriptor.GetChannel()));
+                    group.FindSubsystem(subsystem.Id)?.Add(ns.Nsid, NamespaceChannel.Open(ns));
                     return Task.CompletedTask;
                 });
             }

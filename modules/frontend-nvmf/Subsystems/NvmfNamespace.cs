@@ -30,6 +30,12 @@ internal sealed class NvmfNamespace
     /// <summary>Bytes of metadata that hosts see in each block, after its data.</summary>
     public uint MetadataSize => Descriptor.MetadataSize;
 
+    /// <summary>Hosts see protection information.</summary>
+    public bool HasProtection => MetadataSize != 0 && Bdev.DifType != DifType.None;
+
+    /// <summary>Hosts may have protection information inserted and stripped by the command: the metadata is nothing else (NVM Command Set Specification 1.0, 5.2.2.1).</summary>
+    public bool InsertsProtection => HasProtection && MetadataSize == (Bdev.DifFormat == DifFormat.Guard16 ? 8u : 16u);
+
     /// <summary>Bytes of data in a block: the LBA data size.</summary>
     public uint DataBlockSize => Descriptor.BlockSize - MetadataSize;
 }

@@ -120,7 +120,7 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
             """), Patience.Load, Ct)).Succeeded();
     }
 
-    [Theory, InlineData("malloc", ""), InlineData("aio", "--data-digest"), InlineData("passthru", "--hdr-digest"), InlineData("protected", "")]
+    [Theory, InlineData("malloc", ""), InlineData("aio", "--data-digest"), InlineData("passthru", "--hdr-digest"), InlineData("protected", ""), InlineData("inserted", "")]
     public async Task Fio_reads_back_what_it_wrote(string kind, string digests)
     {
         var guest = await shared.GetAsync(Ct);
@@ -131,7 +131,7 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
             await using (var disk = File.Create(file)) disk.SetLength(32 << 20);
             await spindle.CallAsync("bdev_aio_create", new { filename = file, name = "Disk", block_size = 4096 }, Ct);
         }
-        else if (kind == "protected")
+        else if (kind is "protected" or "inserted")
         {
             await spindle.CallAsync("bdev_malloc_create", new { name = "Disk", num_blocks = 65536, block_size = 512, md_size = 8, md_interleave = true, dif_type = 1 }, Ct);
         }

@@ -64,6 +64,36 @@ public sealed class HiddenMetadataTests
     }
 
     [Fact]
+    public async Task A_host_that_sees_metadata_may_have_it_inserted_and_stripped()
+    {
+        await using CoreBench bench = await CoreBench.StartAsync();
+        TestBdev bdev = await bench.AddNamespaceAsync(new TestBdev("Dif", blockSize: 520, metadata: 8, dif: DifType.Type1));
+        FakeHost host = await new FakeHost(bench).ConnectAsync();
+        byte[] data = new byte[Block * 32];
+        new Random(7).NextBytes(data);
+        Assert.True((await SendAsync(NvmOpcode.Write, 50, 32, 50, data)).Status.IsSuccess);
+        for (int i = 0; i < 32; i++) Assert.Equal([0, 0, 0, 0, 0, (byte)(50 + i)], bdev.Data[((50 + i) * 520 + 514)..((50 + i) * 520 + 520)]);
+        var read = await SendAsync(NvmOpcode.Read, 50, 32, 50);
+        Assert.True(read.Status.IsSuccess);
+        Assert.Equal(data, read.Data);
+        bdev.Data[60 * 520 + 7] ^= 1;
+        Assert.True((await SendAsync(NvmOpcode.Read, 50, 32, 50)).Status.Is(MediaStatusCode.EndToEndGuardCheckError));
+        Assert.True((await host.ReadAsync(50, 32, bytes: 32 * 520)).Status.IsSuccess); // to who sees it all, the bdev is what verifies
+        Assert.True((await SendAsync(NvmOpcode.Write, 50, 32, 51, data)).Status.Is(CommandSpecificStatusCode.InvalidProtectionInformation));
+        Assert.True((await SendAsync(NvmOpcode.Read, 50, 31, 50)).Status.Is(GenericStatusCode.DataSglLengthInvalid));
+        Assert.True((await SendAsync(NvmOpcode.Compare, 50, 32, 50, data)).Status.Is(GenericStatusCode.InvalidFieldInCommand));
+
+        Task<Outcome> SendAsync(NvmOpcode opcode, ulong lba, uint blocks, uint tag, byte[]? written = null)
+        {
+            SubmissionQueueEntry command = FakeHost.Nvm(opcode, 1, lba, blocks);
+            ref NvmIoCommand io = ref command.As<NvmIoCommand>();
+            io.Flags = NvmIoFlags.Pract | NvmIoFlags.PrchkGuard | NvmIoFlags.PrchkReferenceTag;
+            io.ReferenceTag = tag;
+            return written is null ? host.Io[0].SendAsync(command, toHost: (int)(32 * Block)) : host.Io[0].SendAsync(command, written);
+        }
+    }
+
+    [Fact]
     public async Task The_saved_configuration_hides_it_again()
     {
         await using CoreBench bench = await CoreBench.StartAsync();
