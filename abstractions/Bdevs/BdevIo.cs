@@ -78,8 +78,9 @@ public sealed unsafe class BdevIo
     /// <summary>Separate metadata, <see cref="Bdev.MetadataSize"/> bytes for each block; null when there is none or it is interleaved.</summary>
     public byte* Metadata { get; internal set; }
 
-    /// <summary>True when the metadata that the I/O brings, interleaved or separate, was made by the host for this I/O: a module may change it where it lies. Else it is the submitter's.</summary>
-    public bool MetadataIsScratch => CallbackState is IMakesMetadata;
+    /// <summary>True when the host makes the metadata of this write, or verifies that of this read, for a submitter that does not see it: metadata, interleaved or separate, is in the host's own
+    /// memory, where a module may change it, and need not be verified. Else it is the submitter's.</summary>
+    public bool HostMakesMetadata => CallbackState is IMakesMetadata;
 
     /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
     public BdevIo? AbortTarget { get; internal set; }

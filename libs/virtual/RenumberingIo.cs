@@ -25,7 +25,7 @@ internal sealed unsafe class RenumberingIo : VirtualIo
         var type = Io.Type;
         if (type is BdevIoType.Write or BdevIoType.Compare && HasTags)
         {
-            if (Io.MetadataIsScratch)
+            if (Io.HostMakesMetadata)
             {
                 Part.Information.Renumber(Io.Iovs, Io.Metadata, Io.NumBlocks, Io.OffsetBlocks + Part.OffsetBlocks);
                 Forward();
@@ -111,7 +111,7 @@ internal sealed unsafe class RenumberingIo : VirtualIo
 internal sealed class RenumberingChannel(IBdevChannel lower, ulong offsetBlocks, ProtectionInformation information, IIobuf iobuf) : VirtualChannel(lower, offsetBlocks)
 {
     internal readonly ProtectionInformation Information = information;
-    internal readonly IIobufChannel Iobuf = iobuf.CreateChannel("bdev_part", 16, 4);
+    internal readonly IIobufChannel Iobuf = iobuf.CreateChannel("bdev_part", 4, 1);
 
     /// <inheritdoc/>
     protected override void Destroy()

@@ -14,12 +14,14 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
 
     private readonly MallocStore _store;
     private readonly MallocOptions _options;
+    private readonly bool _isProtected;
 
     internal MallocBdev(string name, MallocOptions options, MallocStore store)
         : base(name, "Malloc disk", options.BlockSize, options.BlockCount)
     {
         _store = store;
         _options = options;
+        _isProtected = options.Protection is not null;
         Uuid = options.Uuid;
         PhysicalBlockSize = options.PhysicalBlockSize;
         MetadataSize = options.MetadataSize;
@@ -57,10 +59,10 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
         switch (io.Type)
         {
             case BdevIoType.Read:
-                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, out failed), failed);
+                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, Verifies(io), out failed), failed);
                 break;
             case BdevIoType.Write:
-                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, out failed), failed);
+                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, Verifies(io), out failed), failed);
                 break;
             case BdevIoType.Unmap:
             case BdevIoType.WriteZeroes:
@@ -84,6 +86,10 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
                 break;
         }
     }
+
+    // What the host has just made, or is about to verify, is not verified twice.
+    [DataPath]
+    private bool Verifies(BdevIo io) => _isProtected && !io.HostMakesMetadata;
 
     [DataPath]
     private static void Complete(BdevIo io, DifResult result, ulong failed)

@@ -130,13 +130,13 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         });
     }
 
-    /// <summary>Copies blocks to buffers, unless the check of one fails.</summary>
+    /// <summary>Copies blocks to buffers, unless <paramref name="verify"/> is set, which needs protection information, and the check of one fails.</summary>
     [DataPath]
-    public DifResult Read(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, out ulong failed)
+    public DifResult Read(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, bool verify, out ulong failed)
     {
         failed = 0;
         byte* from = _data + block * _blockSize;
-        if (_protection is not null && _protection.Verify(from, MetadataAt(block), count, block, out failed) is var check and not DifResult.Ok) return check;
+        if (verify && _protection!.Verify(from, MetadataAt(block), count, block, out failed) is var check and not DifResult.Ok) return check;
         if (buffers.Length == 1)
         {
             Copy(from, buffers[0].Pointer, buffers[0].Length);
@@ -167,13 +167,13 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         return true;
     }
 
-    /// <summary>Copies buffers to blocks. Protection information that the submitter did not bring is generated.</summary>
+    /// <summary>Copies buffers to blocks, unless <paramref name="verify"/> is set and the check of one fails. Protection information that the submitter did not bring is generated.</summary>
     [DataPath]
-    public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, out ulong failed)
+    public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, bool verify, out ulong failed)
     {
         failed = 0;
-        if (_protection is not null && (metadata is not null || _metadata is null) &&
-            _protection.Verify(buffers, metadata, count, block, out failed) is var check and not DifResult.Ok) return check;
+        if (verify && (metadata is not null || _metadata is null) &&
+            _protection!.Verify(buffers, metadata, count, block, out failed) is var check and not DifResult.Ok) return check;
         nuint offset = (nuint)(block * _blockSize);
         byte* to = _data + offset;
         if (buffers.Length == 1)
