@@ -64,8 +64,8 @@ internal sealed class BdevProtection
     internal static void CheckHiding(Bdev bdev, uint bufferSize)
     {
         if (bdev.MetadataSize == 0) return;
-        ulong least = (ulong)WholeBlock(bdev) * (bdev.SplitOnWriteUnit ? Math.Max(1, bdev.WriteUnitBlocks) : 1);
-        if (least > bufferSize || (bdev.MaxSegmentSize != 0 && least > bdev.MaxSegmentSize))
+        ulong unit = bdev.SplitOnWriteUnit ? Math.Max(1, bdev.WriteUnitBlocks) : 1, least = WholeBlock(bdev) * unit;
+        if (least > bufferSize || (bdev.MaxSegmentSize != 0 && bdev.BlockSize * unit > bdev.MaxSegmentSize))
         {
             throw new SpindleException(Errno.ENOTSUP, $"The metadata of bdev '{bdev.Name}' cannot be hidden: what must be written in one go, {least} bytes, is more than " +
                 $"an I/O buffer ({bufferSize} bytes, iobuf_set_options large_bufsize) or a segment of the bdev has.");

@@ -193,6 +193,22 @@ public sealed class HiddenMetadataTests(ContractHost host) : BdevTest(host)
     }
 
     [Fact]
+    public async Task Data_that_changes_on_its_way_is_found()
+    {
+        var disk = await Suite.Subjects.MallocAsync(Host, new() { Name = Track(ContractHost.NewName("disk")), NumBlocks = 1024, BlockSize = 512, MdSize = 8, MdInterleave = true, DifType = 2 });
+        var error = await Suite.Subjects.ErrorAsync(Host, disk);
+        var client = await OpenAsync(Track(error.Name), hideMetadata: true);
+        byte[] data = RandomBytes(new Random(1), 512 * 8);
+        await client.WriteBytesAsync(100, data);
+        await Host.Modules.Error.CallAsync("bdev_error_inject_error",
+            $$"""{"name":"{{error.Name}}","io_type":"read","error_type":"corrupt_data","corrupt_offset":{{520 * 2 + 5}},"corrupt_value":64}""");
+        using var buffer = new TestBuffer(512 * 8);
+        var outcome = await client.ReadAsync(buffer, 100, 8);
+        Assert.Equal((0x82, 102ul), (outcome.Result.NvmeStatusCode, outcome.Result.Value));
+        Assert.Equal(data, await client.ReadBytesAsync(100, 8));
+    }
+
+    [Fact]
     public async Task Blocks_that_say_so_are_not_checked()
     {
         foreach (var type in new[] { DifType.Type1, DifType.Type3 })
