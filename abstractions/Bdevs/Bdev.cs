@@ -51,10 +51,14 @@ public abstract class Bdev : IoDevice
     /// <summary>True when the metadata lies in each block after its data, false when it is in a buffer of its own.</summary>
     public bool MetadataInterleaved { get; protected init; }
 
-    /// <summary>Protection information in the metadata.</summary>
+    /// <summary>Protection information in the metadata. A bdev that has it leaves, where it unmaps or writes zeroes itself, blocks that pass the checks (information that fits, or
+    /// application tag FFFFh and for type 3 a reference tag of all ones), and where it copies itself, reference tags of the new place.</summary>
     public DifType DifType { get; protected init; }
 
-    /// <summary>True when the protection information is in the first 8 bytes of the metadata, false for the last 8.</summary>
+    /// <summary>The layout of the protection information.</summary>
+    public DifFormat DifFormat { get; protected init; }
+
+    /// <summary>True when the protection information is at the beginning of the metadata, false at its end.</summary>
     public bool DifIsHeadOfMetadata { get; protected init; }
 
     /// <summary>What to check of the protection information.</summary>

@@ -10,6 +10,9 @@ namespace Spindle.Bdevs;
 /// <param name="result">How it ended.</param>
 public delegate void BdevIoCallback(object? state, in BdevIoResult result);
 
+/// <summary>A submitter inside the host whose I/O brings metadata that it made for it.</summary>
+internal interface IMakesMetadata;
+
 /// <summary>The host's side of a <see cref="BdevIo"/>.</summary>
 internal abstract class BdevIoOwner : ThreadWork
 {
@@ -82,6 +85,10 @@ public sealed unsafe class BdevIo
     /// borrower's until the end, at the same addresses over an upgrade of the module, too. The array is copied.</summary>
     [DataPath]
     public void LendBuffers(ReadOnlySpan<IoVec> buffers) => SetIovs(buffers, []);
+
+    /// <summary>True when the host makes the metadata of this write, or verifies that of this read, for a submitter that does not see it: metadata, interleaved or separate, is in the host's own
+    /// memory, where a module may change it, and need not be verified. Else it is the submitter's.</summary>
+    public bool HostMakesMetadata => CallbackState is IMakesMetadata;
 
     /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
     public BdevIo? AbortTarget { get; internal set; }

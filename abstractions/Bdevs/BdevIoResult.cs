@@ -25,7 +25,7 @@ public readonly struct BdevIoResult
     /// <summary>Dword 0 of the NVMe completion; meaningful for passed-through commands and <see cref="BdevIoStatus.NvmeError"/>.</summary>
     public uint NvmeCdw0 { get; }
 
-    /// <summary>What the type returns: the block found by a seek, the written block of a zone append. 0 otherwise.</summary>
+    /// <summary>What the type returns: the block found by a seek, the written block of a zone append. With <see cref="IsProtectionError"/>: the block, where it is known. 0 otherwise.</summary>
     public ulong Value { get; }
 
     /// <summary>With <see cref="BdevIoStatus.NvmeError"/>: status code type (NVMe Base Specification 2.0, figure 94).</summary>
@@ -36,6 +36,9 @@ public readonly struct BdevIoResult
 
     /// <summary>With <see cref="BdevIoStatus.NvmeError"/>: do not retry.</summary>
     public bool NvmeDoNotRetry => (_code & 0x10000) != 0;
+
+    /// <summary>True when a check of protection information failed, here or in the device: NVMe status 2h/82h to 84h.</summary>
+    public bool IsProtectionError => Status == BdevIoStatus.NvmeError && (ushort)_code is >= 0x282 and <= 0x284;
 
     /// <summary>With <see cref="BdevIoStatus.ScsiError"/>: the SCSI status byte (SAM-5, 5.3.1).</summary>
     public byte ScsiStatus => (byte)_code;
@@ -71,6 +74,11 @@ public readonly struct BdevIoResult
     public static BdevIoResult FromNvme(byte statusCodeType, byte statusCode, uint cdw0 = 0, bool doNotRetry = false) =>
         new(statusCodeType == 0 && statusCode == 0 ? BdevIoStatus.Success : BdevIoStatus.NvmeError,
             statusCode | statusCodeType << 8 | (doNotRetry ? 0x10000 : 0), cdw0, 0);
+
+    /// <summary>A failed check of a block's protection information.</summary>
+    /// <param name="statusCode">The NVMe media and data integrity error: 82h guard, 83h application tag, 84h reference tag (NVM Command Set Specification 1.0, figure 13).</param>
+    /// <param name="block">The block, which is the result's <see cref="Value"/>.</param>
+    public static BdevIoResult FromProtection(byte statusCode, ulong block) => new(BdevIoStatus.NvmeError, statusCode | 2 << 8, 0, block);
 
     /// <summary>A SCSI status with sense; status 0 (GOOD) is success.</summary>
     public static BdevIoResult FromScsi(byte status, byte senseKey, byte asc, byte ascq) =>

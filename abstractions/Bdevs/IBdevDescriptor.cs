@@ -28,6 +28,15 @@ public interface IBdevDescriptor
     /// <summary>True when it was opened for writing.</summary>
     bool IsWritable { get; }
 
+    /// <summary>True when the opener sees no metadata: <see cref="BdevOpenOptions.HideMetadata"/>.</summary>
+    bool HidesMetadata => false;
+
+    /// <summary>Bytes of a block as the opener gives and gets it: <see cref="Bdev.BlockSize"/>, or the data alone.</summary>
+    uint BlockSize => Bdev.BlockSize;
+
+    /// <summary>Bytes of metadata of a block as the opener sees it; 0 when it is hidden.</summary>
+    uint MetadataSize => Bdev.MetadataSize;
+
     /// <summary>For people: what it is open for, such as the namespace that shows the bdev to hosts. Empty unless the opener says it. On the app thread.</summary>
     string Purpose { get => ""; set { } }
 
@@ -38,6 +47,11 @@ public interface IBdevDescriptor
     /// <summary>Takes the oldest media events that wait (<see cref="BdevEventType.MediaManagement"/>). On any thread.</summary>
     /// <returns>How many; 0 when none waits.</returns>
     int TakeMediaEvents(Span<BdevMediaEvent> events) => 0;
+
+    /// <summary>As <see cref="GetChannel"/>, with metadata hidden whatever the descriptor does: for an opener whose users say for each I/O whether they bring it (NVMe's PRACT).
+    /// Blocks are of <see cref="Bdev.BlockSize"/> less interleaved metadata.</summary>
+    /// <exception cref="SpindleException">ENODEV: the bdev is being removed. ENOTSUP: its metadata cannot be hidden, as with <see cref="BdevOpenOptions.HideMetadata"/>.</exception>
+    IBdevChannel GetHidingChannel() => HidesMetadata || Bdev.MetadataSize == 0 ? GetChannel() : throw new SpindleException(Errno.ENOTSUP, "This host cannot hide the metadata of a bdev.");
 
     /// <summary>Closes it, on the thread that opened it. A claim made through it is released. Calling it twice is harmless.</summary>
     void Close();

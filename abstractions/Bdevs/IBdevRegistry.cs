@@ -36,6 +36,17 @@ public interface IBdevRegistry
     /// <exception cref="SpindleException">ENODEV: no such bdev. EPERM: write asked for, but it is claimed by another.</exception>
     IBdevDescriptor Open(string name, bool write, BdevEventCallback events, object? state = null);
 
+    /// <summary>Opens a bdev, with more to say about it. On any storage thread.</summary>
+    /// <param name="name">Name, alias or UUID.</param>
+    /// <param name="options">How.</param>
+    /// <param name="events">Told what happens to it.</param>
+    /// <param name="state">Handed to <paramref name="events"/>.</param>
+    /// <exception cref="SpindleException">ENODEV: no such bdev. EPERM: write asked for, but it is claimed by another. ENOTSUP: its metadata cannot be hidden, since a block, or what
+    /// it must be written in at least, is larger than an I/O buffer.</exception>
+    IBdevDescriptor Open(string name, BdevOpenOptions options, BdevEventCallback events, object? state = null) => options.HideMetadata
+        ? throw new SpindleException(Errno.ENOTSUP, "This host cannot hide the metadata of a bdev.")
+        : Open(name, options.Write, events, state);
+
     /// <summary>Reserves the descriptor's bdev for this module, so that nobody else writes to it. The claim ends with the descriptor or <see cref="Release"/>.</summary>
     /// <param name="descriptor">An open one; made writable by <see cref="BdevClaimType.ExclusiveWrite"/>, <see cref="BdevClaimType.ReadManyWriteOne"/> and <see cref="BdevClaimType.ReadManyWriteShared"/>.</param>
     /// <param name="type">The kind of claim.</param>

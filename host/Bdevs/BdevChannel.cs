@@ -15,13 +15,13 @@ internal sealed class BdevChannel : IBdevChannel
     private BdevQueueChannel? _channel;
     private List<BdevZcopy>? _zcopies;
 
-    internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel)
+    internal BdevChannel(BdevDescriptor descriptor, BdevQueueChannel channel, uint blockSize)
     {
         _descriptor = descriptor;
         _entry = descriptor.Entry;
         _channel = channel;
         _queue = channel.Queue;
-        _blockSize = descriptor.Bdev.BlockSize;
+        _blockSize = blockSize;
     }
 
     // The queue has the bdev of now: an upgrade of its module exchanges it.
@@ -69,12 +69,17 @@ internal sealed class BdevChannel : IBdevChannel
 
     public int CompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
     {
-        int error = CheckTransfer(compare, offsetBlocks, numBlocks, 0);
-        if (error == 0) error = CheckTransfer(write, offsetBlocks, numBlocks, 0);
-        if (error == 0) error = CheckWrite(BdevIoType.Write, offsetBlocks, numBlocks);
-        if (error == 0 && _bdev.AtomicCompareAndWriteBlocks != 0 && numBlocks > _bdev.AtomicCompareAndWriteBlocks) error = -Errno.EINVAL;
+        int error = CheckCompareAndWrite(compare, write, offsetBlocks, numBlocks);
         if (error == 0 && !_bdev.Supports(BdevIoType.CompareAndWrite) && !_queue.Limits.EmulatesCompareAndWrite) error = -Errno.ENOTSUP;
         return error != 0 ? error : _queue.StartCompareAndWrite(compare, write, offsetBlocks, numBlocks, callback, state);
+    }
+
+    internal int CheckCompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks)
+    {
+        int error = CheckTransfer(compare, offset, blocks, 0);
+        if (error == 0) error = CheckTransfer(write, offset, blocks, 0);
+        if (error == 0) error = CheckWrite(BdevIoType.Write, offset, blocks);
+        return error == 0 && _bdev.AtomicCompareAndWriteBlocks != 0 && blocks > _bdev.AtomicCompareAndWriteBlocks ? -Errno.EINVAL : error;
     }
 
     public int WriteZeroes(ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
@@ -180,7 +185,7 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int CheckTransfer(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks, nint metadata)
+    internal int CheckTransfer(ReadOnlySpan<IoVec> buffers, ulong offset, ulong blocks, nint metadata)
     {
         int error = CheckRange(offset, blocks);
         if (error != 0) return error;
@@ -201,7 +206,7 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
+    internal int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
     {
         if (!_descriptor.IsWritable) return -Errno.EBADF;
         if (!_bdev.Supports(type)) return -Errno.ENOTSUP;

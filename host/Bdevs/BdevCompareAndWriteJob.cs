@@ -17,6 +17,7 @@ internal sealed unsafe class BdevCompareAndWriteJob
     private int _writeCount;
     private ulong _offset;
     private ulong _blocks;
+    private bool _hidesMetadata;
     private BdevIoCallback _callback = null!;
     private BdevIoResult _result;
 
@@ -28,7 +29,8 @@ internal sealed unsafe class BdevCompareAndWriteJob
 
     internal object? State { get; private set; }
 
-    internal void Start(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks, BdevIoCallback callback, object? state)
+    internal void Start(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks, BdevIoCallback callback, object? state,
+        bool hidesMetadata)
     {
         if (_compare.Length < compare.Length) _compare = new IoVec[compare.Length];
         if (_write.Length < write.Length) _write = new IoVec[write.Length];
@@ -36,16 +38,17 @@ internal sealed unsafe class BdevCompareAndWriteJob
         write.CopyTo(_write);
         (_compareCount, _writeCount) = (compare.Length, write.Length);
         (_offset, _blocks, _callback, State) = (offset, blocks, callback, state);
+        _hidesMetadata = hidesMetadata;
         _queue.Entry.RangeLocks.Acquire(_lock, offset, offset + blocks);
     }
 
     private void OnLocked() =>
-        _queue.StartJob(BdevIoType.Compare, _compare.AsSpan(0, _compareCount), _offset, 0, _blocks, s_onCompared, this, null, _lock);
+        _queue.StartJob(BdevIoType.Compare, _compare.AsSpan(0, _compareCount), _offset, 0, _blocks, s_onCompared, this, null, _lock, _hidesMetadata);
 
     private void OnCompared(in BdevIoResult result)
     {
         if (!result.IsSuccess) Unlock(result);
-        else _queue.StartJob(BdevIoType.Write, _write.AsSpan(0, _writeCount), _offset, 0, _blocks, s_onWritten, this, null, _lock);
+        else _queue.StartJob(BdevIoType.Write, _write.AsSpan(0, _writeCount), _offset, 0, _blocks, s_onWritten, this, null, _lock, _hidesMetadata);
     }
 
     private void Unlock(in BdevIoResult result)

@@ -12,11 +12,12 @@ internal sealed class BdevDescriptor : IBdevDescriptor
     private volatile bool _writable;
     private int _closed;
 
-    internal BdevDescriptor(BdevEntry entry, bool write, string module, BdevEventCallback events, object? state)
+    internal BdevDescriptor(BdevEntry entry, BdevOpenOptions options, string module, BdevEventCallback events, object? state)
     {
         Entry = entry;
         Module = module;
-        _writable = write;
+        _writable = options.Write;
+        HidesMetadata = options.HideMetadata && entry.Bdev.MetadataSize > 0;
         _events = events;
         _state = state;
         _thread = StorageThread.Current ?? entry.Registry.Threads.AppThread;
@@ -29,6 +30,9 @@ internal sealed class BdevDescriptor : IBdevDescriptor
 
     public Bdev Bdev => Entry.Bdev;
     public bool IsWritable => _writable;
+    public bool HidesMetadata { get; }
+    public uint BlockSize => HidesMetadata ? BdevProtection.DataBlockSize(Bdev) : Bdev.BlockSize;
+    public uint MetadataSize => HidesMetadata ? 0 : Bdev.MetadataSize;
     public string Purpose { get; set; } = "";
     internal bool IsClosed => Volatile.Read(ref _closed) != 0;
 
@@ -41,11 +45,20 @@ internal sealed class BdevDescriptor : IBdevDescriptor
 
     internal void MakeWritable() => _writable = true;
 
-    public IBdevChannel GetChannel()
+    public IBdevChannel GetChannel() => MakeChannel(HidesMetadata);
+
+    public IBdevChannel GetHidingChannel()
+    {
+        BdevProtection.CheckHiding(Bdev, Entry.Registry.Iobuf.LargeBufferSize);
+        return MakeChannel(Bdev.MetadataSize > 0);
+    }
+
+    private IBdevChannel MakeChannel(bool hidesMetadata)
     {
         if (IsClosed) throw new SpindleException(Errno.EBADF, $"The descriptor of bdev '{Bdev.Name}' is closed.");
         if (Entry.IsRemoving) throw new SpindleException(Errno.ENODEV, $"Bdev '{Bdev.Name}' is being removed.");
-        return new BdevChannel(this, (BdevQueueChannel)Entry.Registry.Threads.GetChannel(Entry));
+        var channel = new BdevChannel(this, (BdevQueueChannel)Entry.Registry.Threads.GetChannel(Entry), hidesMetadata ? BdevProtection.DataBlockSize(Bdev) : Bdev.BlockSize);
+        return hidesMetadata ? new BdevHiddenChannel(channel) : channel;
     }
 
     /// <summary>Tells the opener, on its thread. On any thread.</summary>

@@ -17,7 +17,7 @@ internal static class BdevGeometry
         if (bdev.BlockCount == 0) throw Invalid(bdev, nameof(Bdev.BlockCount), "is 0");
         if (bdev.BlockCount > ulong.MaxValue / bdev.BlockSize) throw Invalid(bdev, nameof(Bdev.BlockCount), $"times the block size is beyond 64 bits");
         if (!BitOperations.IsPow2(bdev.RequiredAlignment) || bdev.RequiredAlignment > 4096) throw Invalid(bdev, nameof(Bdev.RequiredAlignment), $"is {bdev.RequiredAlignment}; it must be a power of two up to 4096");
-        if (bdev.DifType != DifType.None && bdev.MetadataSize < 8) throw Invalid(bdev, nameof(Bdev.MetadataSize), "is less than the 8 bytes of protection information");
+        if (bdev.DifType != DifType.None) BdevProtection.Check(bdev);
         if (bdev.SplitOnOptimalIoBoundary && bdev.OptimalIoBoundary == 0) throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), "is 0, but I/O is to be split at it");
         if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1 && bdev.MaxRwBlocks != 0 && bdev.MaxRwBlocks < bdev.WriteUnitBlocks) throw Invalid(bdev, nameof(Bdev.MaxRwBlocks), "is less than a write unit");
         if (bdev.MaxSegments < 0) throw Invalid(bdev, nameof(Bdev.MaxSegments), "is negative");
@@ -32,6 +32,8 @@ internal static class BdevGeometry
         Same(nameof(Bdev.MetadataSize), old.MetadataSize, next.MetadataSize);
         Same(nameof(Bdev.MetadataInterleaved), old.MetadataInterleaved, next.MetadataInterleaved);
         Same(nameof(Bdev.DifType), old.DifType, next.DifType);
+        Same(nameof(Bdev.DifFormat), old.DifFormat, next.DifFormat);
+        Same(nameof(Bdev.DifCheckFlags), old.DifCheckFlags, next.DifCheckFlags);
         Same(nameof(Bdev.DifIsHeadOfMetadata), old.DifIsHeadOfMetadata, next.DifIsHeadOfMetadata);
         Same(nameof(Bdev.AtomicCompareAndWriteBlocks), old.AtomicCompareAndWriteBlocks, next.AtomicCompareAndWriteBlocks);
         Same(nameof(Bdev.WriteCache), old.WriteCache, next.WriteCache);
@@ -48,6 +50,6 @@ internal static class BdevGeometry
     private static SpindleException NoReplacement(Bdev old, string what) =>
         new(Errno.EPROTO, $"The new version's bdev '{old.Name}' {what}; those who have it open rely on it.");
 
-    private static SpindleException Invalid(Bdev bdev, string member, string what) =>
+    internal static SpindleException Invalid(Bdev bdev, string member, string what) =>
         new(Errno.EINVAL, $"Bdev '{bdev.Name}' cannot be registered: its {member} {what}.");
 }

@@ -9,6 +9,7 @@ internal sealed class BdevLimits
     internal BdevLimits(Bdev bdev, uint bounceSize)
     {
         BlockSize = bdev.BlockSize;
+        Protection = BdevProtection.Of(bdev, bounceSize);
         AlignmentMask = bdev.RequiredAlignment - 1;
         Boundary = bdev.SplitOnOptimalIoBoundary ? bdev.OptimalIoBoundary : 0;
         MaxRwBlocks = bdev.MaxRwBlocks == 0 ? ulong.MaxValue : bdev.MaxRwBlocks;
@@ -27,6 +28,7 @@ internal sealed class BdevLimits
     }
 
     public readonly uint BlockSize;
+    public readonly BdevProtection? Protection; // null: the bdev has no metadata
     public readonly uint AlignmentMask;
     public readonly uint Boundary;
     public readonly ulong MaxRwBlocks;

@@ -11,9 +11,12 @@ internal sealed unsafe partial class BdevQueue
     private IIobufChannel? _iobuf;
     private readonly Stack<BdevRangeJob> _rangeJobs = new();
     private readonly Stack<BdevBounceJob> _bounceJobs = new();
+    private readonly Stack<BdevProtectedPiece> _protectedPieces = new();
     private readonly Stack<BdevCompareAndWriteJob> _compareAndWriteJobs = new();
     private readonly List<BdevCompareAndWriteJob> _runningCompareAndWrites = [];
     private BdevRangeJob? _activeJobs;
+    private int _rangeJobsMade;
+    private int _protectedPiecesMade;
 
     /// <summary>Where a job collects the vectors of its next piece; the I/O object copies them at once.</summary>
     internal IoVec[] Scratch = new IoVec[32];
@@ -45,25 +48,27 @@ internal sealed unsafe partial class BdevQueue
     }
 
     /// <summary>Starts a compare-and-write: by the bdev where it can, else under a range lock.</summary>
-    internal int StartCompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks, BdevIoCallback callback, object? state)
+    internal int StartCompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offset, ulong blocks, BdevIoCallback callback, object? state,
+        bool hidesMetadata = false)
     {
-        if (!Limits.EmulatesCompareAndWrite && Limits.Fits(write, offset, blocks) && Limits.Fits(compare, offset, blocks))
+        // A bdev would compare the metadata too, which the submitter does not know.
+        if (!hidesMetadata && !Limits.EmulatesCompareAndWrite && Limits.Fits(write, offset, blocks) && Limits.Fits(compare, offset, blocks))
             return Issue(BdevIoType.CompareAndWrite, write, compare, offset, blocks, callback, state, null, 0, null);
         var job = _compareAndWriteJobs.Count > 0 ? _compareAndWriteJobs.Pop() : new BdevCompareAndWriteJob(this);
         _runningCompareAndWrites.Add(job);
-        job.Start(compare, write, offset, blocks, callback, state);
+        job.Start(compare, write, offset, blocks, callback, state, hidesMetadata);
         return 0;
     }
 
     internal int StartJob(BdevIoType type, ReadOnlySpan<IoVec> buffers, ulong offset, ulong source, ulong blocks, BdevIoCallback callback,
-        object? state, byte* metadata, object? lockOwner)
+        object? state, byte* metadata, object? lockOwner, bool hidesMetadata = false)
     {
-        var job = _rangeJobs.Count > 0 ? _rangeJobs.Pop() : new BdevRangeJob(this);
+        var job = _rangeJobs.Count > 0 ? _rangeJobs.Pop() : NewRangeJob();
         job.NextActive = _activeJobs;
         job.PreviousActive = null;
         if (_activeJobs is not null) _activeJobs.PreviousActive = job;
         _activeJobs = job;
-        job.Start(type, buffers, offset, source, blocks, callback, state, metadata, lockOwner);
+        job.Start(type, buffers, offset, source, blocks, callback, state, metadata, lockOwner, hidesMetadata);
         return 0;
     }
 
@@ -88,6 +93,26 @@ internal sealed unsafe partial class BdevQueue
     }
 
     internal BdevBounceJob TakeBounceJob() => _bounceJobs.Count > 0 ? _bounceJobs.Pop() : new BdevBounceJob(this);
+
+    internal BdevProtectedPiece TakeProtectedPiece() => _protectedPieces.Count > 0 ? _protectedPieces.Pop() : NewProtectedPiece();
+
+    private BdevProtectedPiece NewProtectedPiece()
+    {
+        _protectedPieces.EnsureCapacity(Math.Min(++_protectedPiecesMade, KeptJobs));
+        return new BdevProtectedPiece(this);
+    }
+
+    private BdevRangeJob NewRangeJob()
+    {
+        // Room for its return now: I/O that ebbs must not allocate either.
+        _rangeJobs.EnsureCapacity(Math.Min(++_rangeJobsMade, KeptJobs));
+        return new BdevRangeJob(this);
+    }
+
+    internal void ReturnPiece(BdevProtectedPiece piece)
+    {
+        if (_protectedPieces.Count < KeptJobs) _protectedPieces.Push(piece);
+    }
 
     internal void ReturnJob(BdevBounceJob job)
     {

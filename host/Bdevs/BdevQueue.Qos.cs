@@ -36,8 +36,8 @@ internal sealed unsafe partial class BdevQueue
     {
         var qos = _qos!;
         if (qos.SomethingWaits) return false;
-        if (io.Type == BdevIoType.Read) return qos.TryPayRead(Length(io.NumBlocks));
-        return io.Type == BdevIoType.Write && qos.TryPayWrite(Length(io.NumBlocks));
+        if (io.Type == BdevIoType.Read) return qos.TryPayRead(Length(io));
+        return io.Type == BdevIoType.Write && qos.TryPayWrite(Length(io));
     }
 
     /// <summary>Whether an I/O may go to the module now; else it waits here.</summary>
@@ -45,7 +45,7 @@ internal sealed unsafe partial class BdevQueue
     private bool MayGo(BdevIo io)
     {
         if (!IsLimited(io.Type)) return true;
-        if (!_limited.Any && _qos!.TryPay(io.Type == BdevIoType.Read, Length(io.NumBlocks), waited: false, Thread.Now)) return true;
+        if (!_limited.Any && _qos!.TryPay(io.Type == BdevIoType.Read, Length(io), waited: false, Thread.Now)) return true;
         bool first = !_limited.Any;
         ref var list = ref io.Type == BdevIoType.Read ? ref _limited.Reads : ref _limited.Writes;
         io.HostFlags = Queued;
@@ -63,6 +63,10 @@ internal sealed unsafe partial class BdevQueue
     /// <summary>Whether a read in place may be; it is paid for then.</summary>
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal bool MayLend(ulong blocks) => _qos is null || _qos.TryPayRead(Length(blocks)) || _qos.TryPay(true, Length(blocks), waited: false, Thread.Now);
+
+    /// <summary>Bytes as the submitter sees them: without the metadata that is hidden from it.</summary>
+    [DataPath]
+    private long Length(BdevIo io) => io.CallbackState is BdevProtectedPiece { HidesMetadata: true } ? (long)(io.NumBlocks * Limits.Protection!.DataSize) : Length(io.NumBlocks);
 
     [DataPath]
     private long Length(ulong blocks) => (long)(blocks * Bdev.BlockSize);
@@ -82,7 +86,7 @@ internal sealed unsafe partial class BdevQueue
             var io = isRead ? read : write;
             if (io is null) break;
             bool locked = RangeLocked && IsLocked(io);
-            if (!locked && !_qos.TryPay(isRead, Length(io.NumBlocks), waited: true, Thread.Now))
+            if (!locked && !_qos.TryPay(isRead, Length(io), waited: true, Thread.Now))
             {
                 if (isRead) readsWait = true;
                 else writesWait = true;

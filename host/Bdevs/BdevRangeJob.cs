@@ -10,6 +10,9 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     /// <summary>Pieces under way at a time: enough to keep a device busy, few enough to leave I/O objects to others.</summary>
     private const int MaxPieces = 16;
 
+    /// <summary>Those with metadata to be made or verified each have a large I/O buffer.</summary>
+    private const int MaxProtectedPieces = 4;
+
     private static readonly BdevIoCallback s_onPiece = static (object? state, in BdevIoResult result) => ((BdevRangeJob)state!).OnPiece(result);
 
     private readonly BdevQueue _queue;
@@ -29,6 +32,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private bool _failed;
     private bool _starting;
     private bool _bounce;
+    private bool _hidesMetadata;    // the vectors hold data alone,
+    private uint _stride;           // so much of it for a block
     private BdevAbort? _abort;
 
     internal BdevRangeJob(BdevQueue queue) => _queue = queue;
@@ -38,7 +43,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     internal BdevRangeJob? PreviousActive;
 
     internal void Start(BdevIoType type, ReadOnlySpan<IoVec> buffers, ulong offset, ulong source, ulong blocks, BdevIoCallback callback,
-        object? state, byte* metadata, object? lockOwner)
+        object? state, byte* metadata, object? lockOwner, bool hidesMetadata = false)
     {
         if (_buffers.Length < buffers.Length) _buffers = new IoVec[Math.Max(buffers.Length, _buffers.Length * 2)];
         buffers.CopyTo(_buffers);
@@ -56,6 +61,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         _result = BdevIoResult.Of(BdevIoStatus.Success);
         _pieces = 0;
         _failed = false;
+        _hidesMetadata = hidesMetadata;
+        _stride = hidesMetadata ? _queue.Limits.Protection!.DataSize : _queue.Limits.BlockSize;
         _bounce = !_queue.Limits.IsAligned(buffers);
         Advance();
     }
@@ -72,7 +79,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
 
     private void Fail(in BdevIoResult result)
     {
-        if (_failed) return;
+        // Of blocks whose protection information does not fit the first is told: pieces end in any order, but start in theirs.
+        if (_failed && !(result.IsProtectionError && _result.IsProtectionError && result.Value < _result.Value)) return;
         _failed = true;
         _result = result;
     }
@@ -80,7 +88,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private void Advance()
     {
         _starting = true;
-        while (_left > 0 && _pieces < MaxPieces && !_failed)
+        while (_left > 0 && _pieces < (_hidesMetadata ? MaxProtectedPieces : MaxPieces) && !_failed)
         {
             _pieces++;
             int error = IssueNext();
@@ -119,12 +127,12 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         if (abort is not null) BdevAbort.OnOne(abort, BdevIoResult.Of(BdevIoStatus.Success));
     }
 
-    private int IssueNext() => _type switch
+    private int IssueNext() => _hidesMetadata ? IssueProtected() : _type switch
     {
         BdevIoType.Unmap => IssueRange(_queue.Limits.MaxUnmapBlocks),
         BdevIoType.WriteZeroes when !_queue.Limits.EmulatesWriteZeroes => IssueRange(_queue.Limits.MaxWriteZeroesBlocks),
-        BdevIoType.WriteZeroes => IssueZeroes(),
-        BdevIoType.Copy => IssueCopy(),
+        BdevIoType.WriteZeroes => _queue.Limits.Protection is null ? IssueZeroes() : IssueProtected(),
+        BdevIoType.Copy => _queue.Limits is { Protection: not null, EmulatesCopy: true } ? IssueProtected() : IssueCopy(),
         _ => IssueTransfer(),
     };
 
@@ -140,12 +148,10 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     {
         var zeroes = _queue.Entry.Registry.Zeroes;
         var limits = _queue.Limits;
-        uint perBlock = Math.Max(limits.BlockSize, _queue.Bdev.MetadataInterleaved ? 0 : _queue.Bdev.MetadataSize);
-        ulong blocks = Math.Min(LimitTransfer(_left), Math.Min(zeroes.Length, limits.MaxSegmentSize) / perBlock);
+        ulong blocks = Math.Min(LimitTransfer(_left), Math.Min(zeroes.Length, limits.MaxSegmentSize) / limits.BlockSize);
         if (blocks == 0) blocks = 1;
         Span<IoVec> one = [zeroes.Slice(0, (uint)blocks * limits.BlockSize)];
-        byte* metadata = _queue.Bdev.MetadataSize > 0 && !_queue.Bdev.MetadataInterleaved ? zeroes.Pointer : null;
-        int error = _queue.Issue(BdevIoType.Write, one, [], _offset, blocks, s_onPiece, this, metadata, 0, _lockOwner);
+        int error = _queue.Issue(BdevIoType.Write, one, [], _offset, blocks, s_onPiece, this, null, 0, _lockOwner);
         if (error == 0) Consume(blocks);
         return error;
     }
@@ -192,6 +198,27 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         return error;
     }
 
+    /// <summary>A piece whose metadata the host makes or verifies. Where it needs a buffer for data too, there is room for whole blocks; that piece then fits the bdev in one vector.</summary>
+    private int IssueProtected()
+    {
+        var limits = _queue.Limits;
+        var protection = limits.Protection!;
+        bool whole = protection.Interleaved || _type is not (BdevIoType.Read or BdevIoType.Write);
+        ulong blocks = LimitTransfer(Math.Min(_left, whole ? protection.BlocksInBuffer : protection.MetadataInBuffer));
+        int count = _bufferCount == 0 ? 0 : whole ? Gather(ref blocks, int.MaxValue, uint.MaxValue) : Gather(ref blocks, limits.MaxSegments, limits.MaxSegmentSize);
+        if (!whole && (count == 0 || (limits.WriteUnit > 1 && _type == BdevIoType.Write && blocks % limits.WriteUnit != 0)
+            || !limits.Fits(new ReadOnlySpan<IoVec>(_queue.Scratch, 0, count), _offset, blocks)))
+        {
+            whole = true;
+            blocks = LimitTransfer(Math.Min(_left, protection.BlocksInBuffer));
+            count = Gather(ref blocks, int.MaxValue, uint.MaxValue);
+        }
+        var piece = _queue.TakeProtectedPiece();
+        piece.Start(_type, _hidesMetadata, whole, new ReadOnlySpan<IoVec>(_queue.Scratch, 0, count), _offset, _source, blocks, s_onPiece, this, _lockOwner);
+        Consume(blocks);
+        return 0;
+    }
+
     /// <summary>How many blocks the next transfer may have, from the limits that do not depend on the vectors.</summary>
     private ulong LimitTransfer(ulong blocks)
     {
@@ -207,7 +234,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     /// <returns>The number of vectors; 0 when not even one block fits.</returns>
     private int Gather(ref ulong blocks, int maxSegments, uint maxSegmentSize)
     {
-        ulong wanted = blocks * _queue.Limits.BlockSize;
+        ulong wanted = blocks * _stride;
         ulong have = 0;
         int count = 0;
         int index = _index;
@@ -225,8 +252,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
                 skip = 0;
             }
         }
-        blocks = have / _queue.Limits.BlockSize;
-        ulong surplus = have - blocks * _queue.Limits.BlockSize;
+        blocks = have / _stride;
+        ulong surplus = have - blocks * _stride;
         while (surplus > 0)
         {
             var last = _queue.Scratch[count - 1];
@@ -250,7 +277,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         _offset += blocks;
         _source += blocks;
         if (_metadata is not null) _metadata += blocks * _queue.Bdev.MetadataSize;
-        ulong bytes = blocks * _queue.Limits.BlockSize;
+        ulong bytes = blocks * _stride;
         while (bytes > 0 && _index < _bufferCount)
         {
             uint rest = _buffers[_index].Length - _skip;

@@ -1,4 +1,6 @@
+using Microsoft.Extensions.Logging;
 using Spindle.Bdevs;
+using Spindle.Dif;
 using Spindle.Host.Bdevs.Qos;
 
 namespace Spindle.Host.Bdevs;
@@ -50,6 +52,17 @@ public sealed partial class BdevRegistry
     /// <summary>Limits a bdev's reads and writes from now on; I/O that waits for the limits of before goes by the new ones.</summary>
     /// <exception cref="SpindleException">ENODEV: it is being removed.</exception>
     public Task SetRateLimitsAsync(Bdev bdev, BdevRateLimits limits) => EntryOf(bdev).Qos.SetAsync(limits);
+
+    private long _protectionErrors;
+
+    /// <summary>A block's protection information does not fit: said once per power of two, since a disk with one such block may have many.</summary>
+    internal void OnProtectionError(Bdev bdev, DifResult what, ulong block)
+    {
+        long count = Interlocked.Increment(ref _protectionErrors);
+        if ((count & (count - 1)) != 0) return;
+        string tag = what switch { DifResult.Guard => "guard", DifResult.ApplicationTag => "application tag", _ => "reference tag" };
+        _log.LogError("Block {Block} of bdev {Bdev}: the {Tag} of its protection information does not fit ({Count} such blocks so far)", block, bdev.Name, tag, count);
+    }
 
     /// <summary>The claim on a bdev: its kind by SPDK's name ("not_claimed" when there is none) and the modules that hold it.</summary>
     public static (BdevClaimType Type, string WireName, IReadOnlyList<string> Holders) GetClaim(Bdev bdev)

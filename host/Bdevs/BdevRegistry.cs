@@ -268,7 +268,7 @@ public sealed partial class BdevRegistry : IDisposable
         Notifications?.Notify("bdev_unregister", bdev.Name);
     }
 
-    internal BdevDescriptor Open(string name, bool write, string module, BdevEventCallback events, object? state)
+    internal BdevDescriptor Open(string name, BdevOpenOptions options, string module, BdevEventCallback events, object? state)
     {
         ArgumentNullException.ThrowIfNull(events);
         BdevEntry entry;
@@ -276,12 +276,13 @@ public sealed partial class BdevRegistry : IDisposable
         lock (entry.DescriptorLock)
         {
             if (entry.IsRemoving) throw new SpindleException(Errno.ENODEV, $"Bdev '{name}' is being removed.");
-            if (write && !entry.Claims.AllowsWriter)
+            if (options.Write && !entry.Claims.AllowsWriter)
             {
                 throw new SpindleException(Errno.EPERM,
                     $"Bdev '{name}' cannot be opened for writing: it is claimed by {entry.Claims.HolderName} ({BdevClaims.WireName(entry.Claims.Type)}).");
             }
-            var descriptor = new BdevDescriptor(entry, write, module, events, state);
+            if (options.HideMetadata) BdevProtection.CheckHiding(entry.Bdev, Iobuf.LargeBufferSize);
+            var descriptor = new BdevDescriptor(entry, options, module, events, state);
             entry.Descriptors.Add(descriptor);
             return descriptor;
         }

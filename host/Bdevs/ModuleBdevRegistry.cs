@@ -6,6 +6,9 @@ namespace Spindle.Host.Bdevs;
 /// <summary>The registry as one module sees it: what it registers, opens and claims is known as its own.</summary>
 internal sealed class ModuleBdevRegistry(BdevRegistry registry, string module, Func<IModuleContext?>? context) : IBdevRegistry
 {
+    private static readonly BdevOpenOptions s_read = new();
+    private static readonly BdevOpenOptions s_write = new() { Write = true };
+
     public IReadOnlyList<Bdev> All => registry.All;
 
     public Bdev? Find(string name) => registry.Find(name);
@@ -14,7 +17,13 @@ internal sealed class ModuleBdevRegistry(BdevRegistry registry, string module, F
 
     public Task UnregisterAsync(Bdev bdev) => registry.UnregisterAsync(bdev);
 
-    public IBdevDescriptor Open(string name, bool write, BdevEventCallback events, object? state) => registry.Open(name, write, module, events, state);
+    public IBdevDescriptor Open(string name, bool write, BdevEventCallback events, object? state) => registry.Open(name, write ? s_write : s_read, module, events, state);
+
+    public IBdevDescriptor Open(string name, BdevOpenOptions options, BdevEventCallback events, object? state)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return registry.Open(name, options, module, events, state);
+    }
 
     public void Claim(IBdevDescriptor descriptor, BdevClaimType type, string name, ulong sharedKey) =>
         BdevRegistry.Claim((BdevDescriptor)descriptor, type, name, module, sharedKey);

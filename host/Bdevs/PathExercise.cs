@@ -23,7 +23,7 @@ internal static class PathExercise
         registry.Threads.RegisterDevice(entry, "bdev_" + bdev.Name);
         try
         {
-            var descriptor = new BdevDescriptor(entry, write: true, "", static (_, _, _) => { }, null);
+            var descriptor = new BdevDescriptor(entry, new BdevOpenOptions { Write = true }, "", static (_, _, _) => { }, null);
             var channel = descriptor.GetChannel();
             try
             {

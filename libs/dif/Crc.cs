@@ -16,6 +16,11 @@ public static unsafe class Crc
     {
         ref ushort table = ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(T10Tables);
         uint value = crc;
+        if (CrcFolding.IsSupported && length >= CrcFolding.Shortest)
+        {
+            var folded = CrcFolding.T10(crc, ref data, ref length);
+            value = T10(0, (byte*)&folded, 16);
+        }
         while (length >= 16)
         {
             value =
@@ -46,6 +51,11 @@ public static unsafe class Crc
     {
         ref ulong table = ref System.Runtime.InteropServices.MemoryMarshal.GetArrayDataReference(NvmeTables);
         ulong value = ~crc;
+        if (CrcFolding.IsSupported && length >= CrcFolding.Shortest)
+        {
+            var folded = CrcFolding.Nvme64(value, ref data, ref length);
+            value = ~Nvme64(ulong.MaxValue, (byte*)&folded, 16);
+        }
         for (; length >= 8; length -= 8, data += 8)
         {
             ulong word = BitConverter.IsLittleEndian ? Unsafe.ReadUnaligned<ulong>(data)

@@ -41,6 +41,18 @@ internal unsafe ref struct IoVecCursor(ReadOnlySpan<IoVec> buffers)
         }
     }
 
+    internal bool EqualsNext(byte* other, uint length)
+    {
+        while (length > 0)
+        {
+            uint piece = Piece(length, out byte* at);
+            if (!new ReadOnlySpan<byte>(at, (int)piece).SequenceEqual(new ReadOnlySpan<byte>(other, (int)piece))) return false;
+            other += piece;
+            length -= piece;
+        }
+        return true;
+    }
+
     internal void CopyFrom(byte* source, uint length)
     {
         while (length > 0)

@@ -61,14 +61,22 @@ public sealed unsafe class ProtectionInformation
     };
 
     /// <summary>Verifies contiguous blocks.</summary>
+    /// <param name="data">The first block.</param>
+    /// <param name="metadata">Its metadata, where that is separate.</param>
+    /// <param name="count">Blocks.</param>
+    /// <param name="firstBlock">The first one's address.</param>
+    /// <param name="failed">The address of the first block that fails.</param>
     [DataPath]
-    public DifResult Verify(byte* data, byte* metadata, ulong count, ulong firstBlock)
+    public DifResult Verify(byte* data, byte* metadata, ulong count, ulong firstBlock, out ulong failed)
     {
+        failed = 0;
         for (ulong i = 0; i < count; i++, data += _stride, metadata += _metadataSize)
         {
             byte* tuple = _interleaved ? data + _guardInBlock : metadata + _guardInMetadata;
             var result = Check(new ReadOnlySpan<byte>(tuple, _size), GuardOf(data, metadata), firstBlock + i);
-            if (result != DifResult.Ok) return result;
+            if (result == DifResult.Ok) continue;
+            failed = firstBlock + i;
+            return result;
         }
         return DifResult.Ok;
     }
@@ -94,24 +102,53 @@ public sealed unsafe class ProtectionInformation
             tuple.Write(new Span<byte>(_interleaved ? data + _guardInBlock : metadata + _guardInMetadata, _size), _format);
     }
 
+    /// <summary>As <see cref="Renumber(byte*, byte*, ulong, ulong)"/>, in scattered buffers.</summary>
+    [DataPath]
+    public void Renumber(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong count, ulong firstBlock)
+    {
+        if (_type == DifType.Type3) return;
+        if (buffers.Length <= 1 || !_interleaved)
+        {
+            Renumber(buffers.Length == 0 ? null : buffers[0].Pointer, metadata, count, firstBlock);
+            return;
+        }
+        var reading = new IoVecCursor(buffers);
+        var writing = new IoVecCursor(buffers);
+        byte* gathered = stackalloc byte[16];
+        for (ulong i = 0; i < count; i++)
+        {
+            reading.Skip(_guardInBlock);
+            writing.Skip(_guardInBlock);
+            reading.CopyTo(gathered, (uint)_size);
+            Renumber(gathered, firstBlock + i);
+            writing.CopyFrom(gathered, (uint)_size);
+            reading.Skip(_stride - _guardInBlock - (uint)_size);
+            writing.Skip(_stride - _guardInBlock - (uint)_size);
+        }
+    }
+
+    private void Renumber(byte* at, ulong block)
+    {
+        var bytes = new Span<byte>(at, _size);
+        var tuple = ProtectionTuple.Read(bytes, _format);
+        if (!IsUnchecked(tuple)) (tuple with { ReferenceTag = Reference(block) }).Write(bytes, _format);
+    }
+
     /// <summary>Gives contiguous blocks that were copied from elsewhere the reference tags of where they are now.</summary>
     [DataPath]
     public void Renumber(byte* data, byte* metadata, ulong count, ulong firstBlock)
     {
         if (_type == DifType.Type3) return;
         for (ulong i = 0; i < count; i++, data += _stride, metadata += _metadataSize)
-        {
-            var bytes = new Span<byte>(_interleaved ? data + _guardInBlock : metadata + _guardInMetadata, _size);
-            var tuple = ProtectionTuple.Read(bytes, _format);
-            if (!IsUnchecked(tuple)) (tuple with { ReferenceTag = Reference(firstBlock + i) }).Write(bytes, _format);
-        }
+            Renumber(_interleaved ? data + _guardInBlock : metadata + _guardInMetadata, firstBlock + i);
     }
 
     /// <summary>Verifies blocks in scattered buffers, which may be split anywhere.</summary>
     [DataPath]
-    public DifResult Verify(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong count, ulong firstBlock)
+    public DifResult Verify(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong count, ulong firstBlock, out ulong failed)
     {
-        if (buffers.Length == 1) return Verify(buffers[0].Pointer, metadata, count, firstBlock);
+        if (buffers.Length == 1) return Verify(buffers[0].Pointer, metadata, count, firstBlock, out failed);
+        failed = 0;
         var cursor = new IoVecCursor(buffers);
         byte* gathered = stackalloc byte[16];
         for (ulong i = 0; i < count; i++, metadata += _metadataSize)
@@ -125,7 +162,9 @@ public sealed unsafe class ProtectionInformation
                 tuple = gathered;
             }
             var result = Check(new ReadOnlySpan<byte>(tuple, _size), guard, firstBlock + i);
-            if (result != DifResult.Ok) return result;
+            if (result == DifResult.Ok) continue;
+            failed = firstBlock + i;
+            return result;
         }
         return DifResult.Ok;
     }
@@ -199,12 +238,14 @@ public sealed unsafe class ProtectionInformation
 public static class DifResults
 {
     /// <summary>The NVMe status of a failed check: media and data integrity error, 82h to 84h (NVMe Base Specification 2.0, figure 98).</summary>
+    /// <param name="result">What verification found.</param>
+    /// <param name="block">The block that failed.</param>
     [DataPath]
-    public static BdevIoResult ToIoResult(this DifResult result) => result switch
+    public static BdevIoResult ToIoResult(this DifResult result, ulong block) => result switch
     {
         DifResult.Ok => BdevIoResult.Of(BdevIoStatus.Success),
-        DifResult.Guard => BdevIoResult.FromNvme(2, 0x82),
-        DifResult.ApplicationTag => BdevIoResult.FromNvme(2, 0x83),
-        _ => BdevIoResult.FromNvme(2, 0x84),
+        DifResult.Guard => BdevIoResult.FromProtection(0x82, block),
+        DifResult.ApplicationTag => BdevIoResult.FromProtection(0x83, block),
+        _ => BdevIoResult.FromProtection(0x84, block),
     };
 }

@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Memory;
 using Spindle.Threading;
 
 namespace Spindle.Virtual;
@@ -11,11 +12,13 @@ public sealed class BaseShare
 
     /// <param name="descriptor">The base, open and claimed.</param>
     /// <param name="threads">The host's threads.</param>
+    /// <param name="iobuf">The host's I/O buffers.</param>
     /// <param name="closed">Called when the last holder is gone.</param>
-    public BaseShare(IBdevDescriptor descriptor, IStorageThreads threads, Action? closed = null)
+    public BaseShare(IBdevDescriptor descriptor, IStorageThreads threads, IIobuf iobuf, Action? closed = null)
     {
         Descriptor = descriptor;
         Threads = threads;
+        Iobuf = iobuf;
         _closed = closed;
     }
 
@@ -24,6 +27,9 @@ public sealed class BaseShare
 
     /// <summary>The host's threads.</summary>
     public IStorageThreads Threads { get; }
+
+    /// <summary>The host's I/O buffers.</summary>
+    public IIobuf Iobuf { get; }
 
     /// <summary>The base.</summary>
     public Bdevs.Bdev Base => Descriptor.Bdev;

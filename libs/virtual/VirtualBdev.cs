@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Dif;
 using Spindle.Threading;
 
 namespace Spindle.Virtual;
@@ -7,28 +8,25 @@ namespace Spindle.Virtual;
 public abstract class VirtualBdev : Bdevs.Bdev
 {
     private readonly BaseShare _share;
+    private readonly ProtectionInformation? _renumbering; // null: the base's reference tags are this bdev's, or there are none
 
     /// <param name="name">Its name.</param>
     /// <param name="productName">The kind of device, for people.</param>
     /// <param name="share">Its part in the open base; given back when this bdev is destructed.</param>
     /// <param name="offsetBlocks">The base's block that is this bdev's first.</param>
     /// <param name="blockCount">Blocks.</param>
-    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here.</exception>
+    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here, and its blocks do not fit a buffer to be renumbered in.</exception>
     protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount)
         : base(name, productName, share.Base.BlockSize, blockCount)
     {
         _share = share;
         OffsetBlocks = offsetBlocks;
         var lower = share.Base;
-        if (offsetBlocks > 0 && lower.DifType is DifType.Type1 or DifType.Type2)
-        {
-            throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot start at block {offsetBlocks} of '{lower.Name}', whose protection information of type " +
-                $"{(int)lower.DifType} holds its own block addresses: use a bdev without it, or with type 3.");
-        }
         BaseBdevNames = [lower.Name];
         MetadataSize = lower.MetadataSize;
         MetadataInterleaved = lower.MetadataInterleaved;
         DifType = lower.DifType;
+        DifFormat = lower.DifFormat;
         DifIsHeadOfMetadata = lower.DifIsHeadOfMetadata;
         DifCheckFlags = lower.DifCheckFlags;
         PhysicalBlockSize = lower.PhysicalBlockSize;
@@ -39,6 +37,18 @@ public abstract class VirtualBdev : Bdevs.Bdev
         AtomicCompareAndWriteBlocks = lower.AtomicCompareAndWriteBlocks;
         RequiredAlignment = lower.RequiredAlignment;
         WriteCache = lower.WriteCache;
+        if (offsetBlocks == 0 || lower.DifType is not (DifType.Type1 or DifType.Type2)) return;
+        _renumbering = new ProtectionInformation(lower.MetadataInterleaved ? lower.BlockSize - lower.MetadataSize : lower.BlockSize, lower.MetadataSize, lower.MetadataInterleaved,
+            lower.DifIsHeadOfMetadata, lower.DifType, lower.DifCheckFlags, lower.DifFormat);
+        // A write is renumbered in one buffer, so it must fit; the host splits larger ones.
+        uint most = share.Iobuf.LargeBufferSize / (lower.MetadataInterleaved ? lower.BlockSize : lower.MetadataSize);
+        if (SplitOnWriteUnit && WriteUnitBlocks > 1) most -= most % WriteUnitBlocks;
+        if (most == 0)
+        {
+            throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot start at block {offsetBlocks} of '{lower.Name}', whose protection information of type {(int)lower.DifType} holds its own " +
+                $"block addresses: what must be written in one go does not fit the {share.Iobuf.LargeBufferSize} bytes of a buffer. Raise large_bufsize (iobuf_set_options).");
+        }
+        MaxRwBlocks = most;
     }
 
     /// <summary>The bdev below.</summary>
@@ -55,13 +65,14 @@ public abstract class VirtualBdev : Bdevs.Bdev
     protected IBdevChannel OpenBase() => _share.Descriptor.GetChannel();
 
     /// <inheritdoc/>
-    public override bool Supports(BdevIoType type) => VirtualIo.CanForward(type) && Base.Supports(type);
+    public override bool Supports(BdevIoType type) => VirtualIo.CanForward(type) && Base.Supports(type) && (_renumbering is null || type != BdevIoType.CompareAndWrite);
 
     /// <inheritdoc/>
-    protected override IoChannel CreateChannel(IStorageThread thread) => new VirtualChannel(OpenBase(), OffsetBlocks);
+    protected override IoChannel CreateChannel(IStorageThread thread) => _renumbering is null
+        ? new VirtualChannel(OpenBase(), OffsetBlocks) : new RenumberingChannel(OpenBase(), OffsetBlocks, _renumbering, _share.Iobuf);
 
     /// <inheritdoc/>
-    public override object CreateIoContext(BdevIo io) => new VirtualIo(io);
+    public override object CreateIoContext(BdevIo io) => _renumbering is null ? new VirtualIo(io) : new RenumberingIo(io);
 
     /// <inheritdoc/>
     [DataPath]

@@ -103,7 +103,7 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
             _all.Add(association);
             if (!state.Has($"{i}.descriptor")) continue;
             var descriptor = state.Get<IBdevDescriptor>($"{i}.descriptor");
-            var share = new BaseShare(descriptor, context.Threads, () => Closed(association));
+            var share = new BaseShare(descriptor, context.Threads, context.Iobuf, () => Closed(association));
             association.Share = share;
             var bdevs = new List<VirtualBdev>();
             foreach (var values in state.Bdevs.Where(values => values.Get<int>("association") == i))
@@ -131,7 +131,7 @@ public sealed class VirtualBdevs<T>(IModuleContext context) where T : VirtualAss
             return false;
         }
         // Held here until all are registered, so that a failure in between closes the base just when the last one is gone.
-        var share = new BaseShare(descriptor, context.Threads, () => Closed(association));
+        var share = new BaseShare(descriptor, context.Threads, context.Iobuf, () => Closed(association));
         share.Take();
         association.Share = share;
         try

@@ -120,7 +120,16 @@ public unsafe class VirtualIo(BdevIo io) : BdevIoWait
     {
         var self = Unsafe.As<VirtualIo>(state)!;
         if (self.Io.Type is BdevIoType.SeekData or BdevIoType.SeekHole) self.OnSought(in result);
+        else if (result.IsProtectionError) self.OnMisfit(in result);
         else self.OnForwarded(in result);
+    }
+
+    /// <summary>The base names its own block.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    private void OnMisfit(in BdevIoResult result)
+    {
+        ulong first = _channel!.OffsetBlocks;
+        OnForwarded(result.Value >= first ? BdevIoResult.FromProtection(result.NvmeStatusCode, result.Value - first) : result);
     }
 
     /// <summary>What lies beyond the range was not found.</summary>

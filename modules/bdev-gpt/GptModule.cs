@@ -32,8 +32,8 @@ public sealed class GptModule : BdevModule
     /// <inheritdoc/>
     public override async Task ExamineDiskAsync(Bdevs.Bdev bdev, CancellationToken cancellationToken)
     {
-        if (_reader is null || _disks is null || _context is null || _log is null || bdev.BlockCount < 2 || bdev.BlockSize % 512 != 0 ||
-            bdev.BlockSize > GptParser.LargestBlock) return;
+        if (_reader is null || _disks is null || _context is null || _log is null || bdev.BlockCount < 2 ||
+            GptReader.DataBlockSize(bdev) % 512 != 0 || GptReader.DataBlockSize(bdev) > GptParser.LargestBlock) return;
         var table = await _reader.ReadAsync(bdev);
         // It may be gone by now, and another one may have its name.
         if (table is null || _context.Bdevs.Find(bdev.Name) != bdev) return;

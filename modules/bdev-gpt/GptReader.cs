@@ -8,23 +8,27 @@ namespace Spindle.Bdev.Gpt;
 /// <summary>Reads the partition table of a bdev, without claiming it. On the app thread.</summary>
 internal sealed class GptReader(IModuleContext context, GptTypes types, ILogger log)
 {
+    /// <summary>Bytes of data in a block: a table knows nothing of metadata between.</summary>
+    internal static uint DataBlockSize(Bdevs.Bdev bdev) => bdev.MetadataInterleaved ? bdev.BlockSize - bdev.MetadataSize : bdev.BlockSize;
+
     /// <summary>Reads the table; null when there is none that holds together.</summary>
     /// <exception cref="SpindleException">The bdev cannot be opened or read.</exception>
     internal async Task<GptTable?> ReadAsync(Bdevs.Bdev bdev)
     {
-        var parser = new GptParser(bdev.BlockSize, bdev.BlockCount, types);
+        uint blockSize = DataBlockSize(bdev);
+        var parser = new GptParser(blockSize, bdev.BlockCount, types);
         uint blocks = parser.AreaBlocks;
         ulong last = bdev.BlockCount - blocks;
         // Its removal waits until it is closed, which is when the read has ended: a disk that does not answer must not keep itself from being removed.
         var reads = new Reads();
-        var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (type, _, state) =>
+        var descriptor = context.Bdevs.Open(bdev.Name, new BdevOpenOptions { HideMetadata = bdev.MetadataInterleaved }, static (type, _, state) =>
         {
             if (type == BdevEventType.Remove) ((Reads)state!).Abort();
         }, reads);
         try
         {
-            using var memory = context.Memory.Allocate((nuint)blocks * bdev.BlockSize);
-            var buffer = memory.Slice(0, blocks * bdev.BlockSize);
+            using var memory = context.Memory.Allocate((nuint)blocks * blockSize);
+            var buffer = memory.Slice(0, blocks * blockSize);
             var channel = descriptor.GetChannel();
             try
             {

@@ -14,17 +14,20 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
 
     private readonly MallocStore _store;
     private readonly MallocOptions _options;
+    private readonly bool _isProtected;
 
     internal MallocBdev(string name, MallocOptions options, MallocStore store)
         : base(name, "Malloc disk", options.BlockSize, options.BlockCount)
     {
         _store = store;
         _options = options;
+        _isProtected = options.Protection is not null;
         Uuid = options.Uuid;
         PhysicalBlockSize = options.PhysicalBlockSize;
         MetadataSize = options.MetadataSize;
         MetadataInterleaved = options.MetadataInterleaved;
         DifType = options.DifType;
+        DifFormat = options.DifFormat;
         DifIsHeadOfMetadata = options.DifIsHeadOfMetadata;
         DifCheckFlags = ProtectionInformation.DefaultFlags(options.DifType);
         OptimalIoBoundary = options.OptimalIoBoundary;
@@ -53,13 +56,14 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
     [DataPath]
     public override void Submit(IoChannel channel, BdevIo io)
     {
+        ulong failed;
         switch (io.Type)
         {
             case BdevIoType.Read:
-                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks));
+                Complete(io, _store.Read(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, Verifies(io), out failed), failed);
                 break;
             case BdevIoType.Write:
-                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks));
+                Complete(io, _store.Write(io.Iovs, io.Metadata, io.OffsetBlocks, io.NumBlocks, Verifies(io), out failed), failed);
                 break;
             case BdevIoType.Unmap:
             case BdevIoType.WriteZeroes:
@@ -71,7 +75,7 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
                 io.Complete(io.Generation, equal ? BdevIoStatus.Success : BdevIoStatus.Miscompare);
                 break;
             case BdevIoType.Copy:
-                Complete(io, _store.CopyBlocks(io.OffsetBlocks, io.CopySourceOffset, io.NumBlocks));
+                Complete(io, _store.CopyBlocks(io.OffsetBlocks, io.CopySourceOffset, io.NumBlocks, out failed), failed);
                 break;
             case BdevIoType.Zcopy:
                 if (io.ZcopyStep is BdevZcopyStep.Start or BdevZcopyStep.StartPopulated) io.LendBuffers([_store.LendForWriting(io.OffsetBlocks, io.NumBlocks)]);
@@ -88,11 +92,15 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
         }
     }
 
+    // What the host has just made, or is about to verify, is not verified twice.
     [DataPath]
-    private static void Complete(BdevIo io, DifResult result)
+    private bool Verifies(BdevIo io) => _isProtected && !io.HostMakesMetadata;
+
+    [DataPath]
+    private static void Complete(BdevIo io, DifResult result, ulong failed)
     {
         if (result == DifResult.Ok) io.Complete(io.Generation, BdevIoStatus.Success);
-        else io.Complete(io.Generation, result.ToIoResult());
+        else io.Complete(io.Generation, result.ToIoResult(failed));
     }
 
     /// <inheritdoc/>

@@ -130,12 +130,13 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         });
     }
 
-    /// <summary>Copies blocks to buffers.</summary>
+    /// <summary>Copies blocks to buffers, unless <paramref name="verify"/> is set, which needs protection information, and the check of one fails.</summary>
     [DataPath]
-    public DifResult Read(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)
+    public DifResult Read(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, bool verify, out ulong failed)
     {
+        failed = 0;
         byte* from = _data + block * _blockSize;
-        if (_protection is not null && _protection.Verify(from, MetadataAt(block), count, block) is var check and not DifResult.Ok) return check;
+        if (verify && _protection!.Verify(from, MetadataAt(block), count, block, out failed) is var check and not DifResult.Ok) return check;
         if (buffers.Length == 1)
         {
             Copy(from, buffers[0].Pointer, buffers[0].Length);
@@ -175,12 +176,13 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         return new IoVec(_data + offset, (uint)length, _dataBuffer.Region);
     }
 
-    /// <summary>Copies buffers to blocks. Protection information that the submitter did not bring is generated.</summary>
+    /// <summary>Copies buffers to blocks, unless <paramref name="verify"/> is set and the check of one fails. Protection information that the submitter did not bring is generated.</summary>
     [DataPath]
-    public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count)
+    public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, bool verify, out ulong failed)
     {
-        if (_protection is not null && (metadata is not null || _metadata is null) &&
-            _protection.Verify(buffers, metadata, count, block) is var check and not DifResult.Ok) return check;
+        failed = 0;
+        if (verify && (metadata is not null || _metadata is null) &&
+            _protection!.Verify(buffers, metadata, count, block, out failed) is var check and not DifResult.Ok) return check;
         nuint offset = (nuint)(block * _blockSize);
         byte* to = _data + offset;
         if (buffers.Length == 1)
@@ -241,9 +243,10 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
 
     /// <summary>Copies blocks within the bdev.</summary>
     [DataPath]
-    public DifResult CopyBlocks(ulong target, ulong source, ulong count)
+    public DifResult CopyBlocks(ulong target, ulong source, ulong count, out ulong failed)
     {
-        if (_protection is not null && _protection.Verify(_data + source * _blockSize, MetadataAt(source), count, source) is var check and not DifResult.Ok)
+        failed = 0;
+        if (_protection is not null && _protection.Verify(_data + source * _blockSize, MetadataAt(source), count, source, out failed) is var check and not DifResult.Ok)
             return check;
         nuint length = (nuint)(count * _blockSize), offset = (nuint)(target * _blockSize);
         MarkWritten(offset, length);

@@ -22,6 +22,7 @@ public sealed unsafe class NullBdev : Bdevs.Bdev
         MetadataSize = parameters.MdSize;
         MetadataInterleaved = parameters.MdSize > 0;
         DifType = (DifType)parameters.DifType;
+        DifFormat = (DifFormat)parameters.DifPiFormat;
         DifIsHeadOfMetadata = parameters.DifIsHeadOfMd;
         DifCheckFlags = ProtectionInformation.DefaultFlags(DifType);
     }
@@ -50,7 +51,7 @@ public sealed unsafe class NullBdev : Bdevs.Bdev
     {
         if (io.Type == BdevIoType.Write)
         {
-            io.Complete(io.Generation, protection.Verify(io.Iovs, null, io.NumBlocks, io.OffsetBlocks).ToIoResult());
+            io.Complete(io.Generation, protection.Verify(io.Iovs, null, io.NumBlocks, io.OffsetBlocks, out ulong failed).ToIoResult(failed));
             return;
         }
         protection.Generate(io.Iovs, null, io.NumBlocks, io.OffsetBlocks);

@@ -25,6 +25,7 @@ public sealed class PassthruBdev : Bdevs.Bdev
         MetadataSize = lower.MetadataSize;
         MetadataInterleaved = lower.MetadataInterleaved;
         DifType = lower.DifType;
+        DifFormat = lower.DifFormat;
         DifIsHeadOfMetadata = lower.DifIsHeadOfMetadata;
         DifCheckFlags = lower.DifCheckFlags;
         PhysicalBlockSize = lower.PhysicalBlockSize;

@@ -78,7 +78,7 @@ public sealed class NvmfFrontEnd : FrontEnd
 
     private static string Backing(NvmfSubsystem subsystem) => subsystem.Namespaces.Count == 0
         ? "no namespace"
-        : string.Join(", ", subsystem.Namespaces.Select(ns => $"{ns.Nsid}: {ns.Bdev.Name} {Size(ns.Bdev.BlockCount, ns.Bdev.BlockSize)}"));
+        : string.Join(", ", subsystem.Namespaces.Select(ns => $"{ns.Nsid}: {ns.Bdev.Name} {Size(ns.Bdev.BlockCount, ns.DataBlockSize)}"));
 
     private static string Size(ulong blocks, uint blockSize)
     {

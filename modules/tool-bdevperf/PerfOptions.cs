@@ -21,6 +21,7 @@ internal sealed class PerfOptions : PerfLoadOptions
           --time SECONDS         measure for so long (3)
           --warmup SECONDS       run so long before (0.5)
           --verify               write, read back and compare each I/O, at random offsets unless --rw names a sequential one
+          --hide-metadata        of a bdev with metadata: move the data alone, the bdev layer makes and verifies protection information
           --seed N               of the random offsets (1)
           --json                 print JSON
 
@@ -30,6 +31,7 @@ internal sealed class PerfOptions : PerfLoadOptions
     public List<string> Bdevs { get; } = [];
     public int Threads { get; private set; } = 1;
     public bool Verify { get; private set; }
+    public bool HideMetadata { get; private set; }
 
     /// <inheritdoc/>
     protected override int MaxQueueDepth => 65536;
@@ -39,7 +41,7 @@ internal sealed class PerfOptions : PerfLoadOptions
     public static PerfOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new PerfOptions();
-        PerfArguments.Read(arguments, ["--verify", "--json", "--help", "-h"], options.Set);
+        PerfArguments.Read(arguments, ["--verify", "--hide-metadata", "--json", "--help", "-h"], options.Set);
         options.SetDefaults();
         return options;
     }
@@ -53,6 +55,9 @@ internal sealed class PerfOptions : PerfLoadOptions
                 break;
             case "--threads":
                 Threads = Number(name, value, 1, 1024);
+                break;
+            case "--hide-metadata":
+                HideMetadata = true;
                 break;
             case "--verify":
                 Verify = true;

@@ -56,19 +56,21 @@ internal sealed class PerfRun(IModuleContext context, PerfOptions options, strin
 
     private void Check(Bdevs.Bdev bdev)
     {
-        if (options.IoSize % bdev.BlockSize != 0)
-            throw new SpindleException(Errno.EINVAL, $"--io-size {options.IoSize} is not a multiple of the blocks of '{bdevName}', {bdev.BlockSize} bytes.");
-        if (bdev.DifType != DifType.None && bdev.MetadataInterleaved)
-            throw new SpindleException(Errno.EINVAL, $"'{bdevName}' wants protection information in the data, which this tool does not make.");
-        ulong ios = bdev.BlockCount / (options.IoSize / bdev.BlockSize) / (ulong)options.Threads;
+        if (options.IoSize % BlockSize(bdev) != 0)
+            throw new SpindleException(Errno.EINVAL, $"--io-size {options.IoSize} is not a multiple of the blocks of '{bdevName}', {BlockSize(bdev)} bytes.");
+        if (bdev.DifType != DifType.None && bdev.MetadataInterleaved && !options.HideMetadata)
+            throw new SpindleException(Errno.EINVAL, $"'{bdevName}' wants protection information in the data, which this tool does not make; have it made by --hide-metadata.");
+        ulong ios = bdev.BlockCount / (options.IoSize / BlockSize(bdev)) / (ulong)options.Threads;
         ulong needed = options.Verify ? (ulong)queueDepth : 1;
         if (ios < needed)
             throw new SpindleException(Errno.EINVAL, $"'{bdevName}' is too small: {options.Threads} threads need room for {needed} I/Os of {options.IoSize} bytes each.");
     }
 
+    private uint BlockSize(Bdevs.Bdev bdev) => options.HideMetadata && bdev.MetadataInterleaved ? bdev.BlockSize - bdev.MetadataSize : bdev.BlockSize;
+
     private PerfWorker MakeWorker(Bdevs.Bdev bdev, int index, List<DmaBuffer> buffers)
     {
-        uint ioBlocks = options.IoSize / bdev.BlockSize;
+        uint ioBlocks = options.IoSize / BlockSize(bdev);
         ulong ios = bdev.BlockCount / ioBlocks / (ulong)options.Threads;
         var own = new DmaBuffer[queueDepth];
         for (int i = 0; i < queueDepth; i++) buffers.Add(own[i] = context.Memory.Allocate(options.IoSize, Math.Max(4096, bdev.RequiredAlignment)));
@@ -80,7 +82,7 @@ internal sealed class PerfRun(IModuleContext context, PerfOptions options, strin
     private async Task DriveAsync(PerfWorker worker, long from, long until)
     {
         bool writes = options.Verify || worker.Work.ReadPercent < 100;
-        var descriptor = context.Bdevs.Open(bdevName, writes, (type, _, _) =>
+        var descriptor = context.Bdevs.Open(bdevName, new BdevOpenOptions { Write = writes, HideMetadata = options.HideMetadata }, (type, _, _) =>
         {
             if (type == BdevEventType.Remove) worker.Stop();
         });

@@ -12,6 +12,9 @@ public sealed record BdevSubject(string Name)
     /// <summary>Unmapped blocks read as zeroes.</summary>
     public bool UnmapsToZero { get; init; } = true;
 
+    /// <summary>It is opened with its metadata hidden.</summary>
+    public bool HideMetadata { get; init; }
+
     /// <summary>Makes it larger by the given number of blocks; null when it cannot grow.</summary>
     public Func<ulong, Task>? GrowAsync { get; init; }
 

@@ -30,8 +30,8 @@ internal static class ConcurrencyRules
         byte[]? before = null;
         for (int round = 0; round < 12; round++)
         {
-            await using var one = await BdevClient.OpenAsync(run.Host, run.Subject.Name, worker: round);
-            await using var other = await BdevClient.OpenAsync(run.Host, run.Subject.Name, worker: round + 1);
+            await using var one = await BdevClient.OpenAsync(run.Host, run.Subject.Name, run.OpenOptions, worker: round);
+            await using var other = await BdevClient.OpenAsync(run.Host, run.Subject.Name, run.OpenOptions, worker: round + 1);
             if (before is not null && run.Subject.KeepsData) Check.Same(before, await one.ReadBytesAsync(40, 4), $"round {round}: what was written before the channels went");
             byte[] data = before = run.RandomBytes(4);
             await one.WriteBytesAsync(40, data);
@@ -83,7 +83,7 @@ internal static class ConcurrencyRules
     internal static async Task<LoadResult> LoadAsync(ConformanceRun run, BdevClient client, int worker, int depth, CancellationToken stop, int minimum = 0)
     {
         ulong part = Math.Min(client.Bdev.BlockCount, 2048) / Workers, first = (ulong)worker * part, each = Math.Max(1, Math.Min(8, part / (ulong)depth));
-        int block = (int)client.Bdev.BlockSize;
+        int block = (int)client.BlockSize;
         bool keepsData = run.Subject.KeepsData;
         var result = new LoadResult();
         await Task.WhenAll(Enumerable.Range(0, depth).Select(async slot =>

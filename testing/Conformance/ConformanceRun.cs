@@ -15,7 +15,9 @@ internal sealed class ConformanceRun(TestHost host, Func<Task<BdevSubject>> crea
 
     /// <summary>The bdev as it is registered now.</summary>
     public Bdev Bdev => host.Registry.Find(Subject.Name) ?? throw new ConformanceException($"the bdev '{Subject.Name}' is not registered");
-    public int BlockSize => (int)Bdev.BlockSize;
+    /// <summary>Bytes of a block as the rules see it.</summary>
+    public int BlockSize => (int)(Subject.HideMetadata && Bdev.MetadataInterleaved ? Bdev.BlockSize - Bdev.MetadataSize : Bdev.BlockSize);
+    public BdevOpenOptions OpenOptions => new() { Write = true, HideMetadata = Subject.HideMetadata };
     public ulong Blocks => Bdev.BlockCount;
     public bool Can(BdevIoType type) => Bdev.Supports(type);
 
@@ -73,7 +75,7 @@ internal sealed class ConformanceRun(TestHost host, Func<Task<BdevSubject>> crea
 
     public async Task<BdevClient> OpenAsync(int worker = 0, bool closeWhenRemoved = false)
     {
-        var client = await BdevClient.OpenAsync(host, Subject.Name, write: true, worker, closeWhenRemoved).WaitAsync(host.Options.Patience);
+        var client = await BdevClient.OpenAsync(host, Subject.Name, OpenOptions, worker, closeWhenRemoved).WaitAsync(host.Options.Patience);
         lock (_clients) _clients.Add(client);
         return client;
     }

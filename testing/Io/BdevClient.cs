@@ -31,6 +31,9 @@ public sealed class BdevClient : IAsyncDisposable
 
     /// <summary>The bdev.</summary>
     public Bdev Bdev { get; private set; } = null!;
+    /// <summary>Bytes of a block as the client sees it.</summary>
+    public uint BlockSize { get; private set; }
+
     /// <summary>What the descriptor was told, in order.</summary>
     public List<BdevEventType> Events { get; } = [];
 
@@ -45,13 +48,22 @@ public sealed class BdevClient : IAsyncDisposable
     /// <param name="write">Open for writing.</param>
     /// <param name="worker">Which of the host's workers.</param>
     /// <param name="closeWhenRemoved">Do what an opener has to do on removal: drain, put, close.</param>
-    public static async Task<BdevClient> OpenAsync(TestHost host, string name, bool write = true, int worker = 0, bool closeWhenRemoved = false)
+    public static Task<BdevClient> OpenAsync(TestHost host, string name, bool write = true, int worker = 0, bool closeWhenRemoved = false) =>
+        OpenAsync(host, name, new BdevOpenOptions { Write = write }, worker, closeWhenRemoved);
+
+    /// <param name="host">The host.</param>
+    /// <param name="name">The bdev.</param>
+    /// <param name="options">How to open it.</param>
+    /// <param name="worker">Which of the host's workers.</param>
+    /// <param name="closeWhenRemoved">Do what an opener has to do on removal: drain, put, close.</param>
+    public static async Task<BdevClient> OpenAsync(TestHost host, string name, BdevOpenOptions options, int worker = 0, bool closeWhenRemoved = false)
     {
         var client = new BdevClient(host, host.Workers[worker % host.Workers.Count]) { _closeWhenRemoved = closeWhenRemoved };
         await client.OnThreadAsync(() =>
         {
-            client._descriptor = host.Registry.Open(name, write, OnEvent, client);
+            client._descriptor = host.Registry.Open(name, options, OnEvent, client);
             client.Bdev = client._descriptor.Bdev;
+            client.BlockSize = client._descriptor.BlockSize;
             try
             {
                 client._channel = client._descriptor.GetChannel();
@@ -123,7 +135,7 @@ public sealed class BdevClient : IAsyncDisposable
     /// <summary>Reads into new memory and returns it.</summary>
     public async Task<byte[]> ReadBytesAsync(ulong offset, ulong blocks)
     {
-        using var buffer = new TestBuffer((int)(blocks * Bdev.BlockSize));
+        using var buffer = new TestBuffer((int)(blocks * BlockSize));
         buffer.Fill(0xA5);
         var outcome = await ReadAsync(buffer, offset, blocks);
         Check.That(outcome.IsSuccess, $"read of {blocks} blocks at {offset}: {outcome}");
@@ -135,7 +147,7 @@ public sealed class BdevClient : IAsyncDisposable
     {
         using var buffer = new TestBuffer(data.Length);
         buffer.Set(data);
-        var outcome = await WriteAsync(buffer, offset, (ulong)data.Length / Bdev.BlockSize);
+        var outcome = await WriteAsync(buffer, offset, (ulong)data.Length / BlockSize);
         Check.That(outcome.IsSuccess, $"write of {data.Length} bytes at {offset}: {outcome}");
     }
 

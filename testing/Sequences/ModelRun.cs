@@ -5,7 +5,7 @@ namespace Spindle.Testing;
 /// <summary>Carries out a sequence on a bdev and on a plain byte array, and tells the first difference.</summary>
 internal sealed class ModelRun(IReadOnlyList<BdevClient> clients, byte[] model)
 {
-    private readonly uint _blockSize = clients[0].Bdev.BlockSize;
+    private readonly uint _blockSize = clients[0].BlockSize;
     private readonly bool _unmaps = clients[0].Bdev.Supports(BdevIoType.Unmap);
     private readonly bool _flushes = clients[0].Bdev.Supports(BdevIoType.Flush);
     private readonly byte[] _model = model;

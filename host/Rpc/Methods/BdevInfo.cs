@@ -62,7 +62,7 @@ internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
         Boolean(w, "apptag", bdev.DifCheckFlags.HasFlag(DifCheckFlags.ApplicationTag));
         Boolean(w, "guard", bdev.DifCheckFlags.HasFlag(DifCheckFlags.Guard));
         w.EndObject();
-        Number(w, "dif_pi_format", 0); // the 16-bit guard
+        Number(w, "dif_pi_format", (ulong)bdev.DifFormat);
     }
 
     void WriteLimits(IRpcWriter w)

@@ -37,12 +37,11 @@ internal sealed class NamespaceRpc(TargetHolder holder)
         if (given.Nsid == uint.MaxValue) throw NvmfRpcErrors.InvalidParams("namespace.nsid 4294967295 is reserved; use 1 to the subsystem's max_namespaces.");
         if (!string.IsNullOrEmpty(given.PtplFile)) throw NvmfRpcErrors.InvalidParams("namespace.ptpl_file: reservations are not supported; leave it out.");
         if (given.NoAutoVisible) throw NvmfRpcErrors.InvalidParams("namespace.no_auto_visible: namespaces are visible to all hosts of their subsystem; leave it false.");
-        if (given.HideMetadata) throw NvmfRpcErrors.InvalidParams("namespace.hide_metadata: metadata cannot be hidden; leave it false.");
         UuidBytes nguid = default;
         Bytes8 eui64 = default;
         if (given.Nguid is not null) ReadHex("namespace.nguid", given.Nguid, nguid);
         if (given.Eui64 is not null) ReadHex("namespace.eui64", given.Eui64, eui64);
-        return new NamespaceParameters(given.BdevName, given.Nsid, nguid, eui64, given.Uuid ?? Guid.Empty, given.Anagrpid);
+        return new NamespaceParameters(given.BdevName, given.Nsid, nguid, eui64, given.Uuid ?? Guid.Empty, given.Anagrpid, given.HideMetadata);
 
         static void ReadHex(string member, string text, Span<byte> target)
         {

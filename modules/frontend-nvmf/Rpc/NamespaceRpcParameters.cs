@@ -44,7 +44,7 @@ internal sealed class NamespaceMember
     [RpcMember(Summary = "Hide it from hosts that are not added to it; not supported.")]
     public bool NoAutoVisible { get; set; }
 
-    [RpcMember(Summary = "Do not show the bdev's metadata; not supported.")]
+    [RpcMember(Summary = "Show hosts the bdev's data alone: protection information is made on writes and verified on reads.")]
     public bool HideMetadata { get; set; }
 }
 

@@ -73,6 +73,7 @@ internal static class SavedConfiguration
         SubsystemList.WriteIdentifiers(writer, ns);
         if (subsystem.Options.AnaReporting) writer.Member("anagrpid", ns.AnaGroupId);
         writer.Member("no_auto_visible", false);
+        if (ns.Descriptor.HidesMetadata) writer.Member("hide_metadata", true);
         writer.EndObject();
     }
 

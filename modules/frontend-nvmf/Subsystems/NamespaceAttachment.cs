@@ -25,10 +25,10 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
             throw new SpindleException(Errno.EINVAL, $"namespace.anagrpid {anaGroup} is above the subsystem's max_namespaces, {subsystem.Options.MaxNamespaces}.");
 
         Subscription subscription = new(this, subsystem);
-        IBdevDescriptor descriptor = bdevs.Open(parameters.BdevName, write: true, OnBdevEvent, subscription);
+        IBdevDescriptor descriptor = bdevs.Open(parameters.BdevName, new BdevOpenOptions { Write = true, HideMetadata = parameters.HideMetadata }, OnBdevEvent, subscription);
         try
         {
-            CheckGeometry(descriptor.Bdev);
+            CheckGeometry(descriptor);
             bdevs.Claim(descriptor, BdevClaimType.ExclusiveWrite, ClaimName);
             Guid uuid = parameters.Uuid == Guid.Empty ? descriptor.Bdev.Uuid : parameters.Uuid;
             NvmfNamespace ns = new()
@@ -40,7 +40,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
                 Eui64 = parameters.Eui64,
                 AnaGroupId = anaGroup,
             };
-            descriptor.Purpose = $"namespace {nsid} of {subsystem.Nqn}";
+            descriptor.Purpose = $"namespace {nsid} of {subsystem.Nqn}{(descriptor.HidesMetadata ? ", metadata hidden" : "")}";
             await OpenChannelsAsync(subsystem, ns);
             subsystem.AddNamespace(ns);
             subscription.Namespace = ns;
@@ -78,14 +78,15 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
         return nsid;
     }
 
-    private static void CheckGeometry(Bdev bdev)
+    private static void CheckGeometry(IBdevDescriptor descriptor)
     {
-        if (bdev.MetadataSize != 0 && !bdev.MetadataInterleaved)
+        Bdev bdev = descriptor.Bdev;
+        if (descriptor.MetadataSize != 0 && !bdev.MetadataInterleaved)
         {
             throw new SpindleException(Errno.EINVAL,
-                $"The bdev {bdev.Name} keeps its metadata in a separate buffer, which NVMe/TCP cannot carry; use one with interleaved metadata.");
+                $"The bdev {bdev.Name} keeps its metadata in a separate buffer, which NVMe/TCP cannot carry; use one with interleaved metadata, or hide it (namespace.hide_metadata).");
         }
-        uint dataSize = bdev.BlockSize - bdev.MetadataSize;
+        uint dataSize = descriptor.BlockSize - descriptor.MetadataSize;
         if (dataSize < 512 || !BitOperations.IsPow2(dataSize))
         {
             throw new SpindleException(Errno.EINVAL,
@@ -101,7 +102,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
             {
                 await group.Thread.InvokeAsync(() =>
                 {
-                    group.FindSubsystem(subsystem.Id)?.Add(ns.Nsid, new NamespaceChannel(ns, ns.Descriptor.GetChannel()));
+                    group.FindSubsystem(subsystem.Id)?.Add(ns.Nsid, NamespaceChannel.Open(ns));
                     return Task.CompletedTask;
                 });
             }

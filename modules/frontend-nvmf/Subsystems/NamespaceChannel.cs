@@ -13,12 +13,14 @@ internal sealed class NamespaceChannel
     /// <summary>Another version of the bdev's module has taken over: the bdev is another object of the same geometry.</summary>
     public void OnBdevReplaced() => Bdev = Channel.Bdev;
 
-    public NamespaceChannel(NvmfNamespace ns, IBdevChannel channel)
+    public NamespaceChannel(NvmfNamespace ns, IBdevChannel channel, IBdevChannel? inserting = null)
     {
+        Inserting = inserting;
+        HasProtection = ns.HasProtection;
         Namespace = ns;
         Channel = channel;
         Bdev = channel.Bdev;
-        BlockSize = Bdev.BlockSize;
+        BlockSize = ns.Descriptor.BlockSize;
         BlockShift = BitOperations.IsPow2(BlockSize) ? BitOperations.Log2(BlockSize) : -1;
         AnaGroupId = ns.AnaGroupId;
         CanFlush = Bdev.Supports(BdevIoType.Flush);
@@ -27,6 +29,41 @@ internal sealed class NamespaceChannel
         FlushAfterForcedWrite = CanFlush && Bdev.WriteCache;
         Exercise();
     }
+
+    /// <summary>Opens the calling thread's.</summary>
+    /// <exception cref="SpindleException">ENODEV: the bdev is being removed.</exception>
+    public static NamespaceChannel Open(NvmfNamespace ns)
+    {
+        IBdevChannel channel = ns.Descriptor.GetChannel();
+        try
+        {
+            return new NamespaceChannel(ns, channel, OpenInserting(ns));
+        }
+        catch
+        {
+            channel.Put();
+            throw;
+        }
+    }
+
+    private static IBdevChannel? OpenInserting(NvmfNamespace ns)
+    {
+        if (!ns.InsertsProtection) return null;
+        try
+        {
+            return ns.Descriptor.GetHidingChannel();
+        }
+        catch (SpindleException e) when (e.Errno == Errno.ENOTSUP)
+        {
+            return null; // its blocks do not fit a buffer: hosts bring protection information themselves
+        }
+    }
+
+    /// <summary>Hosts see protection information.</summary>
+    public bool HasProtection { get; }
+
+    /// <summary>The bdev's channel for commands that have protection information inserted or stripped; null: there are none.</summary>
+    public IBdevChannel? Inserting { get; }
 
     /// <summary>The namespace.</summary>
     public NvmfNamespace Namespace { get; }
@@ -37,7 +74,7 @@ internal sealed class NamespaceChannel
     /// <summary>The bdev.</summary>
     public Bdev Bdev { get; private set; }
 
-    /// <summary>Bytes of a block, metadata included.</summary>
+    /// <summary>Bytes of a block, metadata that hosts see included.</summary>
     public uint BlockSize { get; }
 
     /// <summary>Log2 of <see cref="BlockSize"/>, or -1 when it is not a power of two.</summary>
@@ -110,6 +147,7 @@ internal sealed class NamespaceChannel
         Action drained = _drained!;
         _drained = null;
         Channel.Put();
+        Inserting?.Put();
         drained();
     }
 }

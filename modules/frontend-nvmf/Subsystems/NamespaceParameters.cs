@@ -9,4 +9,5 @@ namespace Spindle.Frontend.Nvmf.Subsystems;
 /// <param name="Eui64">EUI-64; all zeroes: none.</param>
 /// <param name="Uuid">UUID; empty: the bdev's.</param>
 /// <param name="AnaGroupId">ANA group; 0: as the NSID.</param>
-internal sealed record NamespaceParameters(string BdevName, uint Nsid = 0, UuidBytes Nguid = default, Bytes8 Eui64 = default, Guid Uuid = default, uint AnaGroupId = 0);
+/// <param name="HideMetadata">Hosts see the data alone; the bdev layer makes and verifies protection information.</param>
+internal sealed record NamespaceParameters(string BdevName, uint Nsid = 0, UuidBytes Nguid = default, Bytes8 Eui64 = default, Guid Uuid = default, uint AnaGroupId = 0, bool HideMetadata = false);

@@ -27,9 +27,15 @@ internal sealed class NvmfNamespace
     /// <summary>The ANA group, 1 to the subsystem's largest NSID.</summary>
     public required uint AnaGroupId { get; init; }
 
-    /// <summary>Bytes of metadata that lie in each block, after its data.</summary>
-    public uint MetadataSize => Bdev.MetadataInterleaved ? Bdev.MetadataSize : 0;
+    /// <summary>Bytes of metadata that hosts see in each block, after its data.</summary>
+    public uint MetadataSize => Descriptor.MetadataSize;
+
+    /// <summary>Hosts see protection information.</summary>
+    public bool HasProtection => MetadataSize != 0 && Bdev.DifType != DifType.None;
+
+    /// <summary>Hosts may have protection information inserted and stripped by the command: the metadata is nothing else (NVM Command Set Specification 1.0, 5.2.2.1).</summary>
+    public bool InsertsProtection => HasProtection && MetadataSize == (Bdev.DifFormat == DifFormat.Guard16 ? 8u : 16u);
 
     /// <summary>Bytes of data in a block: the LBA data size.</summary>
-    public uint DataBlockSize => Bdev.BlockSize - MetadataSize;
+    public uint DataBlockSize => Descriptor.BlockSize - MetadataSize;
 }

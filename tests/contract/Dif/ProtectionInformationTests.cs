@@ -35,12 +35,12 @@ public sealed unsafe class ProtectionInformationTests
         random.NextBytes(metadata.Vectors[0].Span);
         byte* data = whole.Vectors[0].Pointer, md = interleaved ? null : metadata.Vectors[0].Pointer;
         information.Generate(data, md, count, first);
-        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, first));
+        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, first, out _));
 
         // The same in pieces, cut anywhere.
         using var pieces = new TestBuffer(TestBuffer.OddSplit(random, stride * count, 9), 3);
         pieces.Set(whole.ToArray());
-        Assert.Equal(DifResult.Ok, information.Verify(pieces.Vectors, md, count, first));
+        Assert.Equal(DifResult.Ok, information.Verify(pieces.Vectors, md, count, first, out _));
         byte[] md1 = metadata.ToArray();
         information.Generate(pieces.Vectors, md, count, first);
         Assert.Equal(whole.ToArray(), pieces.ToArray());
@@ -48,15 +48,15 @@ public sealed unsafe class ProtectionInformationTests
 
         // One wrong bit in the data.
         data[stride + 100] ^= 4;
-        Assert.Equal(DifResult.Guard, information.Verify(data, md, count, first));
+        Assert.Equal(DifResult.Guard, information.Verify(data, md, count, first, out _));
         pieces.Set(whole.ToArray());
-        Assert.Equal(DifResult.Guard, information.Verify(pieces.Vectors, md, count, first));
+        Assert.Equal(DifResult.Guard, information.Verify(pieces.Vectors, md, count, first, out _));
         data[stride + 100] ^= 4;
 
         // Another place, and what type 3 thinks of it.
-        Assert.Equal(type == DifType.Type3 ? DifResult.Ok : DifResult.ReferenceTag, information.Verify(data, md, count, first + 1));
+        Assert.Equal(type == DifType.Type3 ? DifResult.Ok : DifResult.ReferenceTag, information.Verify(data, md, count, first + 1, out _));
         information.Renumber(data, md, count, first + 7);
-        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, first + 7));
+        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, first + 7, out _));
 
         // Metadata before the information is guarded, behind it is not.
         byte* all = md is null ? data + 4096 : md;
@@ -64,7 +64,7 @@ public sealed unsafe class ProtectionInformationTests
         if (metadataSize > size)
         {
             *beside ^= 1;
-            Assert.Equal(head ? DifResult.Ok : DifResult.Guard, information.Verify(data, md, count, first + 7));
+            Assert.Equal(head ? DifResult.Ok : DifResult.Guard, information.Verify(data, md, count, first + 7, out _));
             *beside ^= 1;
         }
 
@@ -73,7 +73,7 @@ public sealed unsafe class ProtectionInformationTests
         metadata.Fill(0);
         information.MarkUnchecked(data, md, count);
         data[5] = 1;
-        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, 12345));
+        Assert.Equal(DifResult.Ok, information.Verify(data, md, count, 12345, out _));
     }
 
     [Fact]

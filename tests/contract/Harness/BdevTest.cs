@@ -31,9 +31,9 @@ public abstract class BdevTest(ContractHost host) : IAsyncLifetime
         return name;
     }
 
-    protected async Task<BdevClient> OpenAsync(string name, bool write = true, int worker = 0, bool closeWhenRemoved = false)
+    protected async Task<BdevClient> OpenAsync(string name, bool write = true, int worker = 0, bool closeWhenRemoved = false, bool hideMetadata = false)
     {
-        var client = await BdevClient.OpenAsync(Host, name, write, worker, closeWhenRemoved);
+        var client = await BdevClient.OpenAsync(Host, name, new BdevOpenOptions { Write = write, HideMetadata = hideMetadata }, worker, closeWhenRemoved);
         _clients.Add(client);
         return client;
     }

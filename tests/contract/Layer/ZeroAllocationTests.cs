@@ -16,13 +16,19 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("passthru on null")]
     [InlineData("malloc, limited and counted")]
     [InlineData("crypto on malloc")]
+    [InlineData("malloc, interleaved metadata hidden")]
+    [InlineData("malloc, separate metadata hidden")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
+        bool hides = stack.EndsWith("hidden", StringComparison.Ordinal);
         const int quarter = 1_000_000 / 4;
         var subject = stack.EndsWith("null", StringComparison.Ordinal)
             ? await Subjects.NullAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 })
-            : await Subjects.MallocAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 });
+            : await Subjects.MallocAsync(Host, new()
+            {
+                NumBlocks = 65536, BlockSize = 512, MdSize = hides ? 8u : 0, DifType = hides ? 1 : 0, MdInterleave = stack.Contains("interleaved", StringComparison.Ordinal),
+            });
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);
         foreach (string below in subject.Below) Track(below);
@@ -42,7 +48,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
         using var buffer = new TestBuffer(4096);
         for (int worker = 0; worker < 4; worker++)
         {
-            var client = await OpenAsync(subject.Name, worker: worker);
+            var client = await OpenAsync(subject.Name, worker: worker, hideMetadata: hides);
             clients.Add(client);
             loads.Add(new Load(client, buffer.Vectors[0], quarter, warm));
         }

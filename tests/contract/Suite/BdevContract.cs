@@ -26,7 +26,7 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     private async Task<(BdevSubject, BdevClient)> StartAsync(int worker = 0)
     {
         var subject = await SubjectAsync();
-        return (subject, await OpenAsync(subject.Name, worker: worker));
+        return (subject, await OpenAsync(subject.Name, worker: worker, hideMetadata: subject.HideMetadata));
     }
 
     private static void AssertSucceeded(Outcome outcome, string what) => Assert.True(outcome.IsSuccess, $"{what}: {outcome}");
@@ -70,7 +70,7 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     public async Task While_it_is_being_removed_it_takes_nothing_new()
     {
         var (subject, client) = await StartAsync();
-        using var buffer = new TestBuffer((int)client.Bdev.BlockSize);
+        using var buffer = new TestBuffer((int)client.BlockSize);
         var removed = subject.DeleteAsync!();
         await Eventually.IsTrueAsync(() => client.Events.Contains(BdevEventType.Remove), "the remove event");
         Assert.Equal(-Errno.ENODEV, (await client.ReadAsync(buffer, 0, 1)).Error);
@@ -108,7 +108,7 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     {
         var (subject, client) = await StartAsync();
         // The length fits what the count is in 32 bits, so that only the range can be what is wrong.
-        using var buffer = new TestBuffer((int)(uint)Math.Min(blocks, 4) * (int)client.Bdev.BlockSize);
+        using var buffer = new TestBuffer((int)(uint)Math.Min(blocks, 4) * (int)client.BlockSize);
         foreach (var (type, outcome) in new (string, Task<Outcome>)[]
         {
             ("read", client.ReadAsync(buffer, offset, blocks)),
@@ -129,7 +129,7 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     public async Task Vectors_of_another_length_than_the_range_are_refused(int difference)
     {
         var (_, client) = await StartAsync();
-        using var buffer = new TestBuffer((int)client.Bdev.BlockSize * 2 + difference);
+        using var buffer = new TestBuffer((int)client.BlockSize * 2 + difference);
         Assert.Equal(-Errno.EINVAL, (await client.ReadAsync(buffer, 0, 2)).Error);
         Assert.Equal(-Errno.EINVAL, (await client.WriteAsync(buffer, 0, 2)).Error);
         Assert.Equal(-Errno.EINVAL, (await client.CompareAsync(buffer, 0, 2)).Error);
@@ -139,8 +139,8 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     public async Task Metadata_is_refused_where_there_is_none_of_its_own()
     {
         var (_, client) = await StartAsync();
-        Assert.SkipWhen(client.Bdev.MetadataSize > 0 && !client.Bdev.MetadataInterleaved, "it has separate metadata");
-        using var buffer = new TestBuffer((int)client.Bdev.BlockSize);
+        Assert.SkipWhen(client.Descriptor.MetadataSize > 0 && !client.Bdev.MetadataInterleaved, "it has separate metadata");
+        using var buffer = new TestBuffer((int)client.BlockSize);
         using var metadata = new TestBuffer(128);
         var outcome = await client.SubmitAsync((c, done, state) => c.Read(buffer.Vectors, 0, 1, done, state, metadata.Vectors[0].Address));
         Assert.Equal(-Errno.EINVAL, outcome.Error);
@@ -150,8 +150,8 @@ public abstract class BdevContract(ContractHost host) : BdevTest(host)
     public async Task Who_opened_it_for_reading_cannot_change_it()
     {
         var subject = await SubjectAsync();
-        var client = await OpenAsync(subject.Name, write: false);
-        using var buffer = new TestBuffer((int)client.Bdev.BlockSize);
+        var client = await OpenAsync(subject.Name, write: false, hideMetadata: subject.HideMetadata);
+        using var buffer = new TestBuffer((int)client.BlockSize);
         Assert.Equal(-Errno.EBADF, (await client.WriteAsync(buffer, 0, 1)).Error);
         Assert.Equal(-Errno.EBADF, (await client.WriteZeroesAsync(0, 1)).Error);
         Assert.Equal(-Errno.EBADF, (await client.UnmapAsync(0, 1)).Error);

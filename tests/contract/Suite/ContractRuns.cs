@@ -61,6 +61,22 @@ public sealed class Aio_on_disk_with_fallocate(ContractHost host) : BdevContract
         new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true });
 }
 
+/// <summary>Interleaved protection information of type 1, hidden.</summary>
+public sealed class Malloc_with_hidden_interleaved_metadata(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512, MdSize = 8, MdInterleave = true, DifType = 1 }) with { HideMetadata = true };
+}
+
+/// <summary>Separate metadata with a 64-bit guard at its head, hidden, in pieces.</summary>
+public sealed class Malloc_with_hidden_separate_metadata(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.MallocAsync(Host, new()
+    {
+        NumBlocks = Blocks, BlockSize = 4096, MdSize = 64, DifType = 2, DifIsHeadOfMd = true, DifPiFormat = 2, OptimalIoBoundary = 8,
+    }) with { HideMetadata = true };
+}
+
 /// <summary>Passthru on malloc.</summary>
 public sealed class Passthru_on_malloc(ContractHost host) : BdevContract(host)
 {
@@ -87,6 +103,15 @@ public sealed class Split_on_malloc(ContractHost host) : BdevContract(host)
 {
     protected override async Task<BdevSubject> CreateAsync() =>
         await Subjects.SplitAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = (3 * Blocks) + 2, BlockSize = 512 }), count: 3, part: 1);
+}
+
+/// <summary>The second of three parts of malloc with block addresses in its protection information, hidden.</summary>
+public sealed class Split_with_hidden_metadata(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.SplitAsync(Host, await Subjects.MallocAsync(Host, new()
+    {
+        NumBlocks = (3 * Blocks) + 2, BlockSize = 512, MdSize = 8, MdInterleave = true, DifType = 1,
+    }) with { HideMetadata = true }, count: 3, part: 1);
 }
 
 /// <summary>Delay on malloc, so short that the load tests stay quick.</summary>

@@ -120,7 +120,7 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
             """), Patience.Load, Ct)).Succeeded();
     }
 
-    [Theory, InlineData("malloc", ""), InlineData("aio", "--data-digest"), InlineData("passthru", "--hdr-digest")]
+    [Theory, InlineData("malloc", ""), InlineData("aio", "--data-digest"), InlineData("passthru", "--hdr-digest"), InlineData("protected", ""), InlineData("inserted", "")]
     public async Task Fio_reads_back_what_it_wrote(string kind, string digests)
     {
         var guest = await shared.GetAsync(Ct);
@@ -131,6 +131,10 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
             await using (var disk = File.Create(file)) disk.SetLength(32 << 20);
             await spindle.CallAsync("bdev_aio_create", new { filename = file, name = "Disk", block_size = 4096 }, Ct);
         }
+        else if (kind is "protected" or "inserted")
+        {
+            await spindle.CallAsync("bdev_malloc_create", new { name = "Disk", num_blocks = 65536, block_size = 512, md_size = 8, md_interleave = true, dif_type = 1 }, Ct);
+        }
         else
         {
             await MallocAsync(spindle, kind == "malloc" ? "Disk" : "Base", 32, Ct);
@@ -138,11 +142,13 @@ public sealed class LinuxInitiatorTests(SharedGuest shared)
         }
 
         var subsystem = new ServedSubsystem();
-        await subsystem.CreateAsync(spindle, ["Disk"], Ct);
+        await subsystem.CreateAsync(spindle, [], Ct);
+        await spindle.CallAsync("nvmf_subsystem_add_ns", new { nqn = subsystem.Nqn, @namespace = new { nsid = 1, bdev_name = "Disk", hide_metadata = kind == "protected" } }, Ct);
         (await guest.RunAsync(SharedGuest.Script(
             $$"""
             {{subsystem.Connect(digests)}} >&2
             d=$(device {{subsystem.Nqn}} 1)
+            [ $(blockdev --getsize64 $d) = {{32 << 20}} ]
             # Small blocks at random at a queue depth, then requests above what a capsule carries in itself, and above the transfer limit.
             fio --name=small --filename=$d --size=4m --rw=randwrite --bs=4k --ioengine=libaio --iodepth=16 --direct=1 --verify=crc32c --verify_fatal=1 --output-format=terse
             fio --name=large --filename=$d --offset=8m --size=16m --rw=write --bs=256k --ioengine=libaio --iodepth=4 --direct=1 --verify=crc32c --verify_fatal=1 --output-format=terse

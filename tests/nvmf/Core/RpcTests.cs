@@ -173,7 +173,7 @@ public class RpcTests
         return text.ToString();
     }
 
-    private sealed class ConfigRecorder(List<string> calls) : IConfigWriter
+    internal sealed class ConfigRecorder(List<string> calls) : IConfigWriter
     {
         public void Call(string method, Action<IRpcWriter>? writeParameters = null)
         {

@@ -51,11 +51,11 @@ public sealed class Load : IAsyncDisposable
         Load? load = null;
         await thread.InvokeAsync(() =>
         {
-            var descriptor = host.Bdevs.Open(bdev, write: true, static (type, _, state) =>
+            var descriptor = host.Bdevs.Open(bdev, new BdevOpenOptions { Write = true, HideMetadata = true }, static (type, _, state) =>
             {
                 if (type == BdevEventType.Remove) ((Func<Load?>)state!)()?.OnRemove();
             }, (Func<Load?>)(() => load));
-            load = new Load(host, thread, depth, descriptor.Bdev.BlockSize) { _descriptor = descriptor, _channel = descriptor.GetChannel() };
+            load = new Load(host, thread, depth, descriptor.BlockSize) { _descriptor = descriptor, _channel = descriptor.GetChannel() };
             if (descriptor.Bdev.BlockCount < (ulong)(depth * BlocksPerSlot)) throw new ArgumentException("The bdev is too small for that depth.");
             foreach (var slot in load._slots) slot.Begin();
             return Task.CompletedTask;

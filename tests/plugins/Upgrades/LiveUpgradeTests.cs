@@ -29,6 +29,7 @@ public sealed class LiveUpgradeTests : IDisposable
 
     [Theory]
     [InlineData("bdev-malloc", """{ "name": "B0", "num_blocks": 65536, "block_size": 512 }""", "bdev_malloc_create")]
+    [InlineData("bdev-malloc", """{ "name": "B0", "num_blocks": 16384, "block_size": 512, "md_size": 8, "md_interleave": true, "dif_type": 1 }""", "bdev_malloc_create")]
     [InlineData("bdev-aio", """{ "name": "B0", "filename": "FILE", "block_size": 512 }""", "bdev_aio_create")]
     public async Task Data_and_load_survive_upgrades(string module, string parameters, string method)
     {

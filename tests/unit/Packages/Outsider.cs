@@ -47,7 +47,7 @@ public sealed class Outsider : IDisposable
     {
         Assert.True(File.Exists(Path.Combine(Repository, "testing", "bin", "Release", "net10.0", "Spindle.Testing.dll")), "the solution is not built: ./build.sh build");
         string packages = Path.Combine(_root, "feed"), bin = Directory.CreateDirectory(Path.Combine(_root, "bin")).FullName;
-        foreach (string project in new[] { "abstractions", "host", "testing", "templates" })
+        foreach (string project in new[] { "abstractions", "libs/dif", "host", "testing", "templates" })
             await RunAsync(_root, $"dotnet pack {Repository}/{project} -c Release --no-build --nologo -v q -o {packages}", TimeSpan.FromMinutes(2));
         File.WriteAllText(Path.Combine(bin, "spindle"), $"#!/bin/sh\nexec {AppContext.BaseDirectory}spindle \"$@\"\n");
         if (!OperatingSystem.IsWindows()) File.SetUnixFileMode(Path.Combine(bin, "spindle"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

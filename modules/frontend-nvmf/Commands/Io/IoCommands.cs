@@ -54,6 +54,7 @@ internal static class IoCommands
             || queuePair.Controller is not { Registers.IsEnabled: true } controller
             || queuePair.Namespaces?.Find(request.Command.Nsid) is not { } channel
             || (controller.Subsystem.Options.AnaReporting && !FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId)).IsSuccess)
+            || (channel.HasProtection && ReadWriteCommands.Inserts(request))
             || !ReadWriteCommands.Check(channel, request, out ulong offset, out uint blocks).IsSuccess) return null;
         return channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
     }

@@ -29,7 +29,7 @@ internal static class ReadWriteCommands
             request.Complete(status);
             return;
         }
-        int result = (NvmOpcode)request.Command.Opcode switch
+        int result = channel.HasProtection && Inserts(request) ? CarryInserting(channel, request, offset, blocks) : (NvmOpcode)request.Command.Opcode switch
         {
             NvmOpcode.Read => channel.Read(request.Buffers, offset, blocks, s_done, request),
             NvmOpcode.Write => channel.Write(request.Buffers, offset, blocks, MustBeDurable(channel, request) ? s_forcedWriteDone : s_done, request),
@@ -45,10 +45,30 @@ internal static class ReadWriteCommands
         offset = command.Slba;
         blocks = command.BlockCount;
         if (!IsInRange(channel, offset, blocks)) return new StatusField(GenericStatusCode.LbaOutOfRange, dnr: true);
+        if (channel.HasProtection && Inserts(request)) return CheckInserting(channel, request, offset, blocks);
         // SGLs longer than the data are not announced (SGLS bit 18), so that the lengths are equal.
         if ((ulong)blocks * channel.BlockSize != request.Length) return new StatusField(GenericStatusCode.DataSglLengthInvalid, dnr: true);
         return StatusField.Success;
     }
+
+    /// <summary>Protection information is to be inserted or stripped (PRACT).</summary>
+    public static bool Inserts(NvmfRequest request) => (request.Command.As<NvmIoCommand>().Flags & NvmIoFlags.Pract) != 0;
+
+    // NVM Command Set Specification 1.0, 5.2.2.1 and 5.2.3: only reads and writes have it, and the reference tags are the block addresses.
+    private static StatusField CheckInserting(NamespaceChannel channel, NvmfRequest request, ulong offset, uint blocks)
+    {
+        ref NvmIoCommand command = ref request.Command.As<NvmIoCommand>();
+        bool writes = (NvmOpcode)request.Command.Opcode == NvmOpcode.Write;
+        if (channel.Inserting is null || (!writes && (NvmOpcode)request.Command.Opcode != NvmOpcode.Read) || request.Command.Fuse != FusedOperation.Normal)
+            return new StatusField(GenericStatusCode.InvalidFieldInCommand, dnr: true);
+        if (channel.Bdev.DifType != DifType.Type3 && (writes || (command.Flags & NvmIoFlags.PrchkReferenceTag) != 0) && command.ReferenceTag != (uint)offset)
+            return new StatusField(CommandSpecificStatusCode.InvalidProtectionInformation, dnr: true);
+        return (ulong)blocks * channel.Namespace.DataBlockSize == request.Length ? StatusField.Success : new StatusField(GenericStatusCode.DataSglLengthInvalid, dnr: true);
+    }
+
+    private static int CarryInserting(NamespaceChannel channel, NvmfRequest request, ulong offset, uint blocks) => (NvmOpcode)request.Command.Opcode == NvmOpcode.Read
+        ? channel.Inserting!.Read(request.Buffers, offset, blocks, s_done, request)
+        : channel.Inserting!.Write(request.Buffers, offset, blocks, MustBeDurable(channel, request) ? s_forcedWriteDone : s_done, request);
 
     /// <summary>True when the blocks lie inside the namespace.</summary>
     public static bool IsInRange(NamespaceChannel channel, ulong offset, ulong blocks)

@@ -15,14 +15,18 @@ internal sealed class TestBdev : Bdev
         : base(name, "Test disk", blockSize, blocks)
     {
         Data = new byte[blockSize * blocks];
+        _metadata = new byte[metadata * blocks];
         WriteCache = writeCache;
         MetadataSize = metadata;
         MetadataInterleaved = metadata != 0 && interleaved;
         DifType = dif;
+        DifCheckFlags = dif == DifType.None ? DifCheckFlags.None : DifCheckFlags.Guard | DifCheckFlags.ReferenceTag;
         _types = [.. types ?? [BdevIoType.Read, BdevIoType.Write, BdevIoType.Flush, BdevIoType.Unmap, BdevIoType.Abort]];
     }
 
     public byte[] Data { get; }
+
+    private readonly byte[] _metadata; // where it is separate
 
     /// <summary>I/O is kept until <see cref="Release"/>.</summary>
     public volatile bool Hold;
@@ -100,9 +104,19 @@ internal sealed class TestBdev : Bdev
             else if (io.Type == BdevIoType.Write) vector.Span.CopyTo(Data.AsSpan(at));
             at += (int)vector.Length;
         }
+        if (HasSeparateMetadata(io))
+        {
+            Span<byte> stored = _metadata.AsSpan((int)(io.OffsetBlocks * MetadataSize), (int)(io.NumBlocks * MetadataSize));
+            if (io.Type == BdevIoType.Read) stored.CopyTo(MetadataOf(io));
+            else if (io.Type == BdevIoType.Write) MetadataOf(io).CopyTo(stored);
+        }
         if (io.Type == BdevIoType.Unmap) Data.AsSpan(at, (int)(io.NumBlocks * BlockSize)).Clear();
         io.Complete(generation, BdevIoStatus.Success);
     }
+
+    private static unsafe bool HasSeparateMetadata(BdevIo io) => io.Metadata is not null;
+
+    private unsafe Span<byte> MetadataOf(BdevIo io) => new(io.Metadata, (int)(io.NumBlocks * MetadataSize));
 
     private sealed class Channel : IoChannel;
 }
