@@ -69,6 +69,19 @@ public class IdentifyTests
     }
 
     [Theory]
+    [InlineData(DifFormat.Guard16, 0, 0)]
+    [InlineData(DifFormat.Guard32, 5, 16)]
+    [InlineData(DifFormat.Guard64, 5, 0)]
+    public async Task The_command_set_tells_the_format_of_protection_information(DifFormat format, int capabilities, int storageTagBits)
+    {
+        await using CoreBench bench = await CoreBench.StartAsync();
+        await bench.AddNamespaceAsync(new TestBdev("Dif", blockSize: 4096 + 16, metadata: 16, dif: DifType.Type1, format: format));
+        FakeHost host = await new FakeHost(bench).ConnectAsync(0);
+        IdentifyNamespaceNvm data = await host.IdentifyAsync<IdentifyNamespaceNvm>(IdentifyCns.IoCommandSetSpecificNamespace, 1);
+        Assert.Equal((capabilities, (uint)(storageTagBits | (int)format << 7)), ((int)data.Pic, data.Elbaf0));
+    }
+
+    [Theory]
     [InlineData(IdentifyCns.Namespace)]
     [InlineData(IdentifyCns.NamespaceIdentificationDescriptorList)]
     [InlineData(IdentifyCns.IoCommandSetSpecificNamespace)]

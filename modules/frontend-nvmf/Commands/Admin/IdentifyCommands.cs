@@ -95,8 +95,11 @@ internal static class IdentifyCommands
     {
         if (csi != CommandSetIdentifier.Nvm) return AdminCommands.InvalidField;
         StatusField status = Find(controller, request.Command.Nsid, out NvmfNamespace? ns);
-        // All fields are zero: protection information, where a namespace has any, is in the 16-bit guard format.
-        return ns is null && status.IsSuccess ? AdminCommands.InvalidNamespace : status;
+        if (ns is null) return status.IsSuccess ? AdminCommands.InvalidNamespace : status;
+        IdentifyNamespaceNvm data = default;
+        IdentifyNamespaceData.Fill(ns, ref data);
+        Write(request, ref data);
+        return status;
     }
 
     private static StatusField CommandSetController(NvmfController controller, NvmfRequest request, CommandSetIdentifier csi)

@@ -12,6 +12,7 @@ internal static class IdentifyNamespaceData
 {
     private const byte ExtendedMetadata = 1 << 4;
     private const byte ProtectionAtHead = 1 << 3;
+    private const byte StorageTagSupport = 1 << 0, StorageTagCheckRead = 1 << 2;
 
     /// <summary>Fills the structure, which is zeroed before.</summary>
     public static void Fill(NvmfController controller, NvmfNamespace ns, ref IdentifyNamespace data)
@@ -32,6 +33,15 @@ internal static class IdentifyNamespaceData
         if (!controller.Subsystem.Options.AnaReporting) return;
         data.Anagrpid = ns.AnaGroupId;
         if (controller.GetAnaState(ns.AnaGroupId) is AnaState.Inaccessible or AnaState.PersistentLoss) data.Nuse = 0;
+    }
+
+    /// <summary>Fills the NVM Command Set's part, which is zeroed before: all zero is the 16-bit guard, without storage tags.</summary>
+    public static void Fill(NvmfNamespace ns, ref IdentifyNamespaceNvm data)
+    {
+        if (!ns.HasProtection || ns.Bdev.DifFormat == DifFormat.Guard16) return;
+        data.Pic = StorageTagSupport | StorageTagCheckRead;
+        // Of the 80 bits beside a 32-bit guard at least 16 are storage tag; these are zero here, and not looked at.
+        data.Elbaf0 = (ns.Bdev.DifFormat == DifFormat.Guard32 ? 16u : 0) | (uint)ns.Bdev.DifFormat << 7;
     }
 
     private static void FillMetadata(Bdev bdev, ref IdentifyNamespace data)

@@ -11,7 +11,7 @@ internal sealed class TestBdev : Bdev
     private readonly List<(BdevIo Io, uint Generation, IStorageThread Thread)> _held = [];
 
     public TestBdev(string name, ulong blocks = 1024, uint blockSize = 512, IEnumerable<BdevIoType>? types = null, bool writeCache = false,
-        uint metadata = 0, bool interleaved = true, DifType dif = DifType.None)
+        uint metadata = 0, bool interleaved = true, DifType dif = DifType.None, DifFormat format = DifFormat.Guard16)
         : base(name, "Test disk", blockSize, blocks)
     {
         Data = new byte[blockSize * blocks];
@@ -20,6 +20,7 @@ internal sealed class TestBdev : Bdev
         MetadataSize = metadata;
         MetadataInterleaved = metadata != 0 && interleaved;
         DifType = dif;
+        DifFormat = format;
         DifCheckFlags = dif == DifType.None ? DifCheckFlags.None : DifCheckFlags.Guard | DifCheckFlags.ReferenceTag;
         _types = [.. types ?? [BdevIoType.Read, BdevIoType.Write, BdevIoType.Flush, BdevIoType.Unmap, BdevIoType.Abort]];
     }
