@@ -29,6 +29,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private bool _failed;
     private bool _starting;
     private bool _bounce;
+    private int _mostPieces;
     private BdevAbort? _abort;
 
     internal BdevRangeJob(BdevQueue queue) => _queue = queue;
@@ -57,6 +58,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         _pieces = 0;
         _failed = false;
         _bounce = !_queue.Limits.IsAligned(buffers);
+        // The next piece of a write begins where the zone's write pointer is when the one before has ended.
+        _mostPieces = _queue.Limits.IsZoned && type is BdevIoType.Write or BdevIoType.WriteZeroes ? 1 : MaxPieces;
         Advance();
     }
 
@@ -80,7 +83,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private void Advance()
     {
         _starting = true;
-        while (_left > 0 && _pieces < MaxPieces && !_failed)
+        while (_left > 0 && _pieces < _mostPieces && !_failed)
         {
             _pieces++;
             int error = IssueNext();
@@ -101,6 +104,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     {
         _pieces--;
         if (!result.IsSuccess) Fail(result);
+        else if (_type == BdevIoType.ZoneAppend) _result = result;
         if (!_starting) Advance();
     }
 
@@ -125,6 +129,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         BdevIoType.WriteZeroes when !_queue.Limits.EmulatesWriteZeroes => IssueRange(_queue.Limits.MaxWriteZeroesBlocks),
         BdevIoType.WriteZeroes => IssueZeroes(),
         BdevIoType.Copy => IssueCopy(),
+        BdevIoType.ZoneAppend => IssueAppend(),
         _ => IssueTransfer(),
     };
 
@@ -162,6 +167,16 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         ulong blocks = Math.Min(LimitTransfer(_left), _queue.Limits.BounceBlocks);
         var job = _queue.TakeBounceJob();
         job.StartCopy(_offset, _source, blocks, s_onPiece, this, _lockOwner);
+        Consume(blocks);
+        return 0;
+    }
+
+    /// <summary>An append is written as a whole: it was found to fit one buffer.</summary>
+    private int IssueAppend()
+    {
+        ulong blocks = _left;
+        var job = _queue.TakeBounceJob();
+        job.Start(_type, new ReadOnlySpan<IoVec>(_buffers, 0, _bufferCount), _offset, blocks, s_onPiece, this, _metadata, _lockOwner);
         Consume(blocks);
         return 0;
     }

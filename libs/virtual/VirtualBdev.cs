@@ -13,8 +13,9 @@ public abstract class VirtualBdev : Bdevs.Bdev
     /// <param name="share">Its part in the open base; given back when this bdev is destructed.</param>
     /// <param name="offsetBlocks">The base's block that is this bdev's first.</param>
     /// <param name="blockCount">Blocks.</param>
-    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here.</exception>
-    protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount)
+    /// <param name="showsZones">Its zones are those of the base, if that has some. Only for one that shows all of its base.</param>
+    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here; or it is zoned and its zones are not shown.</exception>
+    protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount, bool showsZones = false)
         : base(name, productName, share.Base.BlockSize, blockCount)
     {
         _share = share;
@@ -24,6 +25,11 @@ public abstract class VirtualBdev : Bdevs.Bdev
         {
             throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot start at block {offsetBlocks} of '{lower.Name}', whose protection information of type " +
                 $"{(int)lower.DifType} holds its own block addresses: use a bdev without it, or with type 3.");
+        }
+        if (lower.IsZoned && !showsZones)
+        {
+            throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot be put on '{lower.Name}', which is zoned: a {productName} bdev does not keep to the order in which zones are written. " +
+                "Use a bdev that is not zoned.");
         }
         BaseBdevNames = [lower.Name];
         MetadataSize = lower.MetadataSize;
@@ -39,6 +45,11 @@ public abstract class VirtualBdev : Bdevs.Bdev
         AtomicCompareAndWriteBlocks = lower.AtomicCompareAndWriteBlocks;
         RequiredAlignment = lower.RequiredAlignment;
         WriteCache = lower.WriteCache;
+        ZoneSizeBlocks = lower.ZoneSizeBlocks;
+        MaxZoneAppendBlocks = lower.MaxZoneAppendBlocks;
+        MaxOpenZones = lower.MaxOpenZones;
+        MaxActiveZones = lower.MaxActiveZones;
+        OptimalOpenZones = lower.OptimalOpenZones;
     }
 
     /// <summary>The bdev below.</summary>
