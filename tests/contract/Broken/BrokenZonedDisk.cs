@@ -33,7 +33,7 @@ public sealed class BrokenZonedDisk : Spindle.Bdevs.Bdev
         _defect = defect;
         _data = new byte[16 * Size * 512];
         ZoneSizeBlocks = Size;
-        MaxZoneAppendBlocks = 8;
+        MaxZoneAppendBlocks = 16;
         MaxOpenZones = 8;
         MaxActiveZones = 10;
         OptimalOpenZones = 4;
