@@ -106,11 +106,33 @@ public abstract class Bdev : IoDevice
     /// <summary>True when completed writes may be lost by a power cut until a flush.</summary>
     public bool WriteCache { get; protected init; }
 
+    /// <summary>Blocks from the start of a zone to the start of the next one; 0 for a bdev that is not zoned. A zoned bdev consists of whole zones, is written at their
+    /// write pointers, and supports <see cref="BdevIoType.GetZoneInfo"/> and <see cref="BdevIoType.ZoneManagement"/>.</summary>
+    public ulong ZoneSizeBlocks { get; protected init; }
+
+    /// <summary>True for a zoned bdev.</summary>
+    public bool IsZoned => ZoneSizeBlocks != 0;
+
+    /// <summary>The number of zones; 0 for a bdev that is not zoned.</summary>
+    public ulong ZoneCount => ZoneSizeBlocks == 0 ? 0 : BlockCount / ZoneSizeBlocks;
+
+    /// <summary>Blocks of the largest zone append; 0: as the largest write, within a zone. The host does not split an append.</summary>
+    public uint MaxZoneAppendBlocks { get; protected init; }
+
+    /// <summary>Zones that may be open at a time, implicitly or explicitly; 0: no limit.</summary>
+    public uint MaxOpenZones { get; protected init; }
+
+    /// <summary>Zones that may be active at a time, open or closed; 0: no limit.</summary>
+    public uint MaxActiveZones { get; protected init; }
+
+    /// <summary>Zones that are open at a time for the best speed of writing; 0: not known.</summary>
+    public uint OptimalOpenZones { get; protected init; }
+
     /// <summary>True when one bdev is opened exclusively by this one's module; shown by <c>spindle stack</c>. The names of the bdevs below.</summary>
     public IReadOnlyList<string> BaseBdevNames { get; protected init; } = [];
 
     /// <summary>Whether the bdev itself carries out a type. The host emulates write zeroes (by writes), compare, and
-    /// compare-and-write (by a locked read, compare and write) where it does not.</summary>
+    /// compare-and-write (by a locked read, compare and write) where it does not; of a zoned bdev only the first two.</summary>
     public abstract bool Supports(BdevIoType type);
 
     /// <summary>Starts an I/O. It ends by one <see cref="BdevIo.Complete(uint, BdevIoStatus)"/>, now or later. Must not block or throw.</summary>

@@ -52,10 +52,10 @@ public sealed unsafe class BdevIo
     /// <summary>The module's channel, as given to <see cref="Bdev.Submit"/>.</summary>
     public IoChannel Channel { get; internal set; } = null!;
 
-    /// <summary>First block, in <see cref="Bdev.BlockSize"/> units. The host has checked that offset and count lie inside the bdev.</summary>
+    /// <summary>First block; of a type of I/O to zones the zone's, or the first zone's. In <see cref="Bdev.BlockSize"/> units. The host has checked that offset and count lie inside the bdev.</summary>
     public ulong OffsetBlocks { get; internal set; }
 
-    /// <summary>Number of blocks.</summary>
+    /// <summary>Number of blocks; for <see cref="BdevIoType.ZoneManagement"/> and <see cref="BdevIoType.GetZoneInfo"/> those of the zones.</summary>
     public ulong NumBlocks { get; internal set; }
 
     /// <summary>For <see cref="BdevIoType.Copy"/>: the first block to copy from.</summary>
@@ -89,6 +89,12 @@ public sealed unsafe class BdevIo
     /// <summary>True when the host makes the metadata of this write, or verifies that of this read, for a submitter that does not see it: metadata, interleaved or separate, is in the host's own
     /// memory, where a module may change it, and need not be verified. Else it is the submitter's.</summary>
     public bool HostMakesMetadata => CallbackState is IMakesMetadata;
+
+    /// <summary>For <see cref="BdevIoType.ZoneManagement"/>: what to do to the zone.</summary>
+    public BdevZoneAction ZoneAction { get; internal set; }
+
+    /// <summary>For <see cref="BdevIoType.GetZoneInfo"/>: where to write what the zones are, the one at <see cref="OffsetBlocks"/> first. The submitter's, until completion.</summary>
+    public Memory<BdevZoneInfo> Zones { get; internal set; }
 
     /// <summary>For <see cref="BdevIoType.Abort"/>: the I/O to abort. It may have ended: compare <see cref="AbortGeneration"/>.</summary>
     public BdevIo? AbortTarget { get; internal set; }

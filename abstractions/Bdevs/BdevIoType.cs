@@ -37,11 +37,11 @@ public enum BdevIoType : byte
     NvmeIo,
     /// <summary>An NVMe I/O command with separate metadata, passed through.</summary>
     NvmeIoMd,
-    /// <summary>Information on the zones of a zoned bdev.</summary>
+    /// <summary>Write into <see cref="BdevIo.Zones"/> what the zones are.</summary>
     GetZoneInfo,
-    /// <summary>Change the state of a zone.</summary>
+    /// <summary>Do <see cref="BdevIo.ZoneAction"/> to a zone.</summary>
     ZoneManagement,
-    /// <summary>Write at a zone's write pointer.</summary>
+    /// <summary>Write at a zone's write pointer; the result's value is the first block that was written.</summary>
     ZoneAppend,
 }
 

@@ -84,7 +84,7 @@ public interface IBdevChannel
         return false;
     }
 
-    /// <summary>Writes blocks.</summary>
+    /// <summary>Writes blocks. On a zoned bdev within one zone, at its write pointer.</summary>
     int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
 
     /// <summary>Compares blocks with the buffers; a difference is <see cref="BdevIoStatus.Miscompare"/>.</summary>
@@ -120,6 +120,29 @@ public interface IBdevChannel
     /// <summary>Makes a loan of the bdev's buffers, to be used again and again on this thread until the channel is put, which ends it.</summary>
     /// <exception cref="SpindleException">ENOTSUP: this host, or this opener's view of the bdev, has none.</exception>
     IBdevZcopy CreateZcopy() => throw new SpindleException(Errno.ENOTSUP, "Buffers of this bdev cannot be borrowed here: read and write instead.");
+
+    /// <summary>Finds out what zones are.</summary>
+    /// <param name="zoneStart">The first block of the first zone.</param>
+    /// <param name="zones">Filled with one zone after the other; lent until the callback. As many as there are from the first one, or fewer.</param>
+    /// <param name="callback">Called when it is done.</param>
+    /// <param name="state">Handed to it.</param>
+    int GetZoneInfo(ulong zoneStart, Memory<BdevZoneInfo> zones, BdevIoCallback callback, object? state) => -Errno.ENOTSUP;
+
+    /// <summary>Changes the state of a zone. What the state does not allow ends as <see cref="BdevZoneErrors"/> says.</summary>
+    /// <param name="zoneStart">The zone's first block.</param>
+    /// <param name="action">What to do.</param>
+    /// <param name="callback">Called when it is done.</param>
+    /// <param name="state">Handed to it.</param>
+    int ZoneManagement(ulong zoneStart, BdevZoneAction action, BdevIoCallback callback, object? state) => -Errno.ENOTSUP;
+
+    /// <summary>Writes blocks at a zone's write pointer, wherever that is: the result's value is the first one's. Those of several threads may go to one zone at a time.</summary>
+    /// <param name="buffers">The data. Where they do not fit the bdev's alignment or its limits of vectors they are copied, and must fit a large I/O buffer then.</param>
+    /// <param name="zoneStart">The zone's first block.</param>
+    /// <param name="numBlocks">Blocks, at most <see cref="Bdev.MaxZoneAppendBlocks"/>.</param>
+    /// <param name="callback">Called when it is done.</param>
+    /// <param name="state">Handed to it.</param>
+    /// <param name="metadata">Separate metadata, where the bdev has some.</param>
+    int ZoneAppend(ReadOnlySpan<IoVec> buffers, ulong zoneStart, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0) => -Errno.ENOTSUP;
 
     /// <summary>Has the entry called, once, when an I/O object is free again. Use after -ENOMEM only.</summary>
     /// <returns>0, or -EINVAL when the pool is not empty.</returns>

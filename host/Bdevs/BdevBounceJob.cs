@@ -71,7 +71,7 @@ internal sealed unsafe class BdevBounceJob : IobufWaiter
     protected internal override void OnBuffer(in IoVec buffer)
     {
         _buffer = buffer;
-        if (_step is BdevIoType.Write or BdevIoType.Compare)
+        if (_step is BdevIoType.Write or BdevIoType.Compare or BdevIoType.ZoneAppend)
         {
             uint at = 0;
             for (int i = 0; i < _bufferCount; i++)

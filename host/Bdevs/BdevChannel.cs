@@ -131,6 +131,42 @@ internal sealed class BdevChannel : IBdevChannel
         return 0;
     }
 
+    public int GetZoneInfo(ulong zoneStart, Memory<BdevZoneInfo> zones, BdevIoCallback callback, object? state)
+    {
+        int error = CheckZones(BdevIoType.GetZoneInfo, zoneStart, (ulong)zones.Length);
+        return error != 0 ? error : _queue.StartZoneInfo(zoneStart, zones, callback, state);
+    }
+
+    [DataPath]
+    public int ZoneManagement(ulong zoneStart, BdevZoneAction action, BdevIoCallback callback, object? state)
+    {
+        int error = CheckZones(BdevIoType.ZoneManagement, zoneStart, 1);
+        if (error == 0 && !_descriptor.IsWritable) error = -Errno.EBADF;
+        if (error == 0 && action is < BdevZoneAction.Close or > BdevZoneAction.Offline) error = -Errno.EINVAL;
+        return error != 0 ? error : _queue.StartZoneManagement(zoneStart, action, callback, state);
+    }
+
+    [DataPath]
+    public int ZoneAppend(ReadOnlySpan<IoVec> buffers, ulong zoneStart, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata)
+    {
+        int error = CheckZones(BdevIoType.ZoneAppend, zoneStart, 1);
+        if (error == 0 && numBlocks > _queue.Limits.MaxAppendBlocks) error = -Errno.EINVAL;
+        if (error == 0) error = CheckTransfer(buffers, zoneStart, numBlocks, metadata);
+        if (error == 0) error = CheckWrite(BdevIoType.ZoneAppend, zoneStart, numBlocks);
+        return error != 0 ? error : _queue.StartAppend(buffers, zoneStart, numBlocks, callback, state, metadata);
+    }
+
+    /// <summary>Whether there are so many zones, and the first one starts there.</summary>
+    [DataPath]
+    private int CheckZones(BdevIoType type, ulong zoneStart, ulong count)
+    {
+        ulong size = _queue.Limits.ZoneSize;
+        if (_entry.IsRemoving) return -Errno.ENODEV;
+        if (size == 0 || !_bdev.Supports(type)) return -Errno.ENOTSUP;
+        ulong blocks = _bdev.BlockCount;
+        return zoneStart % size != 0 || zoneStart >= blocks || count == 0 || count > (blocks - zoneStart) / size ? -Errno.EINVAL : 0;
+    }
+
     public int Reset(BdevIoCallback callback, object? state)
     {
         if (_entry.IsRemoving) return -Errno.ENODEV;
@@ -205,12 +241,18 @@ internal sealed class BdevChannel : IBdevChannel
         return 0;
     }
 
+    /// <summary>What writes to a zoned bdev stays in one zone; the range is checked.</summary>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    private bool CrossesZone(BdevIoType type, ulong offset, ulong blocks) => type is not (BdevIoType.Flush or BdevIoType.Unmap) && blocks > _queue.Limits.ZoneSize - offset % _queue.Limits.ZoneSize;
+
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal int CheckWrite(BdevIoType type, ulong offset, ulong blocks)
     {
         if (!_descriptor.IsWritable) return -Errno.EBADF;
         if (!_bdev.Supports(type)) return -Errno.ENOTSUP;
-        uint unit = _queue.Limits.WriteUnit;
-        return unit > 1 && type == BdevIoType.Write && (offset % unit != 0 || blocks % unit != 0) ? -Errno.EINVAL : 0;
+        var limits = _queue.Limits;
+        if (limits.IsZoned && CrossesZone(type, offset, blocks)) return -Errno.EINVAL;
+        uint unit = limits.WriteUnit;
+        return unit > 1 && type is BdevIoType.Write or BdevIoType.ZoneAppend && (offset % unit != 0 || blocks % unit != 0) ? -Errno.EINVAL : 0;
     }
 }

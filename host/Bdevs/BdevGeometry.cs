@@ -21,6 +21,32 @@ internal static class BdevGeometry
         if (bdev.SplitOnOptimalIoBoundary && bdev.OptimalIoBoundary == 0) throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), "is 0, but I/O is to be split at it");
         if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1 && bdev.MaxRwBlocks != 0 && bdev.MaxRwBlocks < bdev.WriteUnitBlocks) throw Invalid(bdev, nameof(Bdev.MaxRwBlocks), "is less than a write unit");
         if (bdev.MaxSegments < 0) throw Invalid(bdev, nameof(Bdev.MaxSegments), "is negative");
+        if (bdev.IsZoned) CheckZones(bdev);
+        else CheckNoZones(bdev);
+    }
+
+    private static void CheckZones(Bdev bdev)
+    {
+        ulong size = bdev.ZoneSizeBlocks;
+        if (bdev.BlockCount % size != 0) throw Invalid(bdev, nameof(Bdev.BlockCount), $"is {bdev.BlockCount}; a zoned bdev consists of whole zones, of {size} blocks here");
+        if (bdev.MaxZoneAppendBlocks > size) throw Invalid(bdev, nameof(Bdev.MaxZoneAppendBlocks), $"is {bdev.MaxZoneAppendBlocks}, more than a zone's {size} blocks");
+        if (bdev.MaxOpenZones != 0 && bdev.MaxActiveZones != 0 && bdev.MaxOpenZones > bdev.MaxActiveZones)
+            throw Invalid(bdev, nameof(Bdev.MaxOpenZones), $"is {bdev.MaxOpenZones}, above {nameof(Bdev.MaxActiveZones)} ({bdev.MaxActiveZones}): an open zone is active");
+        if (bdev.MaxOpenZones != 0 && bdev.OptimalOpenZones > bdev.MaxOpenZones)
+            throw Invalid(bdev, nameof(Bdev.OptimalOpenZones), $"is {bdev.OptimalOpenZones}, above {nameof(Bdev.MaxOpenZones)} ({bdev.MaxOpenZones})");
+        if (bdev.SplitOnOptimalIoBoundary && size % bdev.OptimalIoBoundary != 0) throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), $"is {bdev.OptimalIoBoundary}; it must divide a zone's {size} blocks");
+        if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1 && size % bdev.WriteUnitBlocks != 0) throw Invalid(bdev, nameof(Bdev.WriteUnitBlocks), $"is {bdev.WriteUnitBlocks}; it must divide a zone's {size} blocks");
+        foreach (var type in new[] { BdevIoType.GetZoneInfo, BdevIoType.ZoneManagement })
+            if (!bdev.Supports(type)) throw Invalid(bdev, nameof(Bdev.ZoneSizeBlocks), $"is {size}, but it does not support {type}, which every zoned bdev has");
+    }
+
+    private static void CheckNoZones(Bdev bdev)
+    {
+        foreach (var (member, value) in new[] { (nameof(Bdev.MaxZoneAppendBlocks), bdev.MaxZoneAppendBlocks), (nameof(Bdev.MaxOpenZones), bdev.MaxOpenZones),
+            (nameof(Bdev.MaxActiveZones), bdev.MaxActiveZones), (nameof(Bdev.OptimalOpenZones), bdev.OptimalOpenZones) })
+            if (value != 0) throw Invalid(bdev, member, $"is {value}, but it is not zoned: its {nameof(Bdev.ZoneSizeBlocks)} is 0");
+        foreach (var type in new[] { BdevIoType.GetZoneInfo, BdevIoType.ZoneManagement, BdevIoType.ZoneAppend })
+            if (bdev.Supports(type)) throw Invalid(bdev, nameof(Bdev.ZoneSizeBlocks), $"is 0, but it supports {type}: set the size of its zones");
     }
 
     /// <summary>Refuses a bdev of another version of a module that those who have the old one open would take for another disk.</summary>
@@ -37,6 +63,10 @@ internal static class BdevGeometry
         Same(nameof(Bdev.DifIsHeadOfMetadata), old.DifIsHeadOfMetadata, next.DifIsHeadOfMetadata);
         Same(nameof(Bdev.AtomicCompareAndWriteBlocks), old.AtomicCompareAndWriteBlocks, next.AtomicCompareAndWriteBlocks);
         Same(nameof(Bdev.WriteCache), old.WriteCache, next.WriteCache);
+        Same(nameof(Bdev.ZoneSizeBlocks), old.ZoneSizeBlocks, next.ZoneSizeBlocks);
+        Same(nameof(Bdev.MaxZoneAppendBlocks), old.MaxZoneAppendBlocks, next.MaxZoneAppendBlocks);
+        Same(nameof(Bdev.MaxOpenZones), old.MaxOpenZones, next.MaxOpenZones);
+        Same(nameof(Bdev.MaxActiveZones), old.MaxActiveZones, next.MaxActiveZones);
         Check(next);
         foreach (var type in Enum.GetValues<BdevIoType>())
             if (old.Supports(type) && !next.Supports(type)) throw NoReplacement(old, $"does not support {type}, which the old one does");

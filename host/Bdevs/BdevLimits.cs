@@ -11,7 +11,11 @@ internal sealed class BdevLimits
         BlockSize = bdev.BlockSize;
         Protection = BdevProtection.Of(bdev, bounceSize);
         AlignmentMask = bdev.RequiredAlignment - 1;
-        Boundary = bdev.SplitOnOptimalIoBoundary ? bdev.OptimalIoBoundary : 0;
+        // Zones are a boundary to reads, which are split there; a write that crosses one is refused before it comes here.
+        Boundary = bdev.SplitOnOptimalIoBoundary ? bdev.OptimalIoBoundary : bdev.ZoneSizeBlocks;
+        IsZoned = bdev.IsZoned;
+        ZoneSize = bdev.ZoneSizeBlocks;
+        MaxAppendBlocks = bdev.MaxZoneAppendBlocks != 0 ? bdev.MaxZoneAppendBlocks : bdev.MaxRwBlocks != 0 ? Math.Min(bdev.MaxRwBlocks, bdev.ZoneSizeBlocks) : bdev.ZoneSizeBlocks;
         MaxRwBlocks = bdev.MaxRwBlocks == 0 ? ulong.MaxValue : bdev.MaxRwBlocks;
         MaxSegments = bdev.MaxSegments == 0 ? int.MaxValue : bdev.MaxSegments;
         MaxSegmentSize = bdev.MaxSegmentSize == 0 ? uint.MaxValue : bdev.MaxSegmentSize;
@@ -22,15 +26,19 @@ internal sealed class BdevLimits
         MaxCopyBlocks = bdev.MaxCopyBlocks == 0 ? ulong.MaxValue : bdev.MaxCopyBlocks;
         HasRwLimits = Boundary != 0 || MaxRwBlocks != ulong.MaxValue || MaxSegments != int.MaxValue || MaxSegmentSize != uint.MaxValue || AlignmentMask != 0;
         EmulatesCompare = !bdev.Supports(BdevIoType.Compare) && bdev.Supports(BdevIoType.Read);
-        EmulatesCompareAndWrite = !bdev.Supports(BdevIoType.CompareAndWrite) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
+        // What was written in a zone is not written again in place, and several writes at once come to no order.
+        EmulatesCompareAndWrite = !IsZoned && !bdev.Supports(BdevIoType.CompareAndWrite) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
         EmulatesWriteZeroes = !bdev.Supports(BdevIoType.WriteZeroes) && bdev.Supports(BdevIoType.Write);
-        EmulatesCopy = !bdev.Supports(BdevIoType.Copy) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
+        EmulatesCopy = !IsZoned && !bdev.Supports(BdevIoType.Copy) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
     }
 
     public readonly uint BlockSize;
     public readonly BdevProtection? Protection; // null: the bdev has no metadata
     public readonly uint AlignmentMask;
-    public readonly uint Boundary;
+    public readonly ulong Boundary;
+    public readonly bool IsZoned;
+    public readonly ulong ZoneSize;
+    public readonly ulong MaxAppendBlocks;
     public readonly ulong MaxRwBlocks;
     public readonly int MaxSegments;
     public readonly uint MaxSegmentSize;
@@ -56,6 +64,18 @@ internal sealed class BdevLimits
         {
             if (buffer.Length > MaxSegmentSize) return false;
             if ((((uint)buffer.Address | buffer.Length) & AlignmentMask) != 0) return false;
+        }
+        return true;
+    }
+
+    /// <summary>Whether a zone append needs no copying.</summary>
+    [DataPath]
+    public bool FitsAppend(ReadOnlySpan<IoVec> buffers)
+    {
+        if (buffers.Length > MaxSegments) return false;
+        foreach (ref readonly var buffer in buffers)
+        {
+            if (buffer.Length > MaxSegmentSize || (((uint)buffer.Address | buffer.Length) & AlignmentMask) != 0) return false;
         }
         return true;
     }

@@ -28,7 +28,7 @@ internal sealed unsafe partial class BdevQueue
         }
     }
 
-    private static bool IsLimited(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write;
+    private static bool IsLimited(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.ZoneAppend;
 
     /// <summary>The usual case: nothing waits, and the share's tokens are enough.</summary>
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -179,6 +179,7 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     {
         io.Callback = null;
         io.CallbackState = null;
+        io.Zones = default;
         if (_freeCount + 1 >= _created) _forgetsCallers = false;
     }
 

@@ -34,6 +34,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private bool _bounce;
     private bool _hidesMetadata;    // the vectors hold data alone,
     private uint _stride;           // so much of it for a block
+    private int _mostPieces;
     private BdevAbort? _abort;
 
     internal BdevRangeJob(BdevQueue queue) => _queue = queue;
@@ -64,6 +65,8 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         _hidesMetadata = hidesMetadata;
         _stride = hidesMetadata ? _queue.Limits.Protection!.DataSize : _queue.Limits.BlockSize;
         _bounce = !_queue.Limits.IsAligned(buffers);
+        // The next piece of a write begins where the zone's write pointer is when the one before has ended.
+        _mostPieces = _queue.Limits.IsZoned && type is BdevIoType.Write or BdevIoType.WriteZeroes ? 1 : hidesMetadata ? MaxProtectedPieces : MaxPieces;
         Advance();
     }
 
@@ -88,7 +91,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     private void Advance()
     {
         _starting = true;
-        while (_left > 0 && _pieces < (_hidesMetadata ? MaxProtectedPieces : MaxPieces) && !_failed)
+        while (_left > 0 && _pieces < _mostPieces && !_failed)
         {
             _pieces++;
             int error = IssueNext();
@@ -109,6 +112,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
     {
         _pieces--;
         if (!result.IsSuccess) Fail(result);
+        else if (_type == BdevIoType.ZoneAppend) _result = result;
         if (!_starting) Advance();
     }
 
@@ -133,6 +137,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         BdevIoType.WriteZeroes when !_queue.Limits.EmulatesWriteZeroes => IssueRange(_queue.Limits.MaxWriteZeroesBlocks),
         BdevIoType.WriteZeroes => _queue.Limits.Protection is null ? IssueZeroes() : IssueProtected(),
         BdevIoType.Copy => _queue.Limits is { Protection: not null, EmulatesCopy: true } ? IssueProtected() : IssueCopy(),
+        BdevIoType.ZoneAppend => IssueAppend(),
         _ => IssueTransfer(),
     };
 
@@ -168,6 +173,16 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         ulong blocks = Math.Min(LimitTransfer(_left), _queue.Limits.BounceBlocks);
         var job = _queue.TakeBounceJob();
         job.StartCopy(_offset, _source, blocks, s_onPiece, this, _lockOwner);
+        Consume(blocks);
+        return 0;
+    }
+
+    /// <summary>An append is written as a whole: it was found to fit one buffer.</summary>
+    private int IssueAppend()
+    {
+        ulong blocks = _left;
+        var job = _queue.TakeBounceJob();
+        job.Start(_type, new ReadOnlySpan<IoVec>(_buffers, 0, _bufferCount), _offset, blocks, s_onPiece, this, _metadata, _lockOwner);
         Consume(blocks);
         return 0;
     }

@@ -28,7 +28,8 @@ internal sealed class BdevRangeLock(IStorageThread origin, StorageMessage onLock
     internal bool Stops(BdevIo io)
     {
         if (ReferenceEquals(io.HostState, this) || !(Writes(io.Type) || (Quiesces && io.Type is BdevIoType.Read or BdevIoType.Compare))) return false;
-        return Overlaps(io.OffsetBlocks, io.OffsetBlocks + io.NumBlocks)
+        // Where in its zone an append writes is not known yet.
+        return Overlaps(io.OffsetBlocks, io.OffsetBlocks + (io.Type == BdevIoType.ZoneAppend ? io.Bdev.ZoneSizeBlocks : io.NumBlocks))
             || (Quiesces && io.Type == BdevIoType.Copy && Overlaps(io.CopySourceOffset, io.CopySourceOffset + io.NumBlocks));
     }
 

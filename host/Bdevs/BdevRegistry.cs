@@ -346,6 +346,8 @@ public sealed partial class BdevRegistry : IDisposable
                 throw new SpindleException(Errno.EBUSY, $"Bdev '{bdev.Name}' is open; it can shrink only while nobody uses it.");
             if (blockCount == 0 || blockCount > ulong.MaxValue / bdev.BlockSize)
                 throw new SpindleException(Errno.EINVAL, $"{blockCount} blocks of {bdev.BlockSize} bytes are not a size a bdev can have.");
+            if (bdev.IsZoned && blockCount % bdev.ZoneSizeBlocks != 0)
+                throw new SpindleException(Errno.EINVAL, $"{blockCount} blocks are no whole number of zones of {bdev.ZoneSizeBlocks} blocks.");
             bdev.BlockCount = blockCount;
             open = [.. entry.Descriptors];
         }

@@ -15,13 +15,20 @@ public abstract class VirtualBdev : Bdevs.Bdev
     /// <param name="share">Its part in the open base; given back when this bdev is destructed.</param>
     /// <param name="offsetBlocks">The base's block that is this bdev's first.</param>
     /// <param name="blockCount">Blocks.</param>
-    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here, and its blocks do not fit a buffer to be renumbered in.</exception>
-    protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount)
+    /// <param name="showsZones">Its zones are those of the base, if that has some. Only for one that shows all of its base.</param>
+    /// <exception cref="SpindleException">ENOTSUP: the base's reference tags are block addresses, which are others here, and its blocks do not fit a buffer to be renumbered in; or it is zoned and
+    /// its zones are not shown.</exception>
+    protected VirtualBdev(string name, string productName, BaseShare share, ulong offsetBlocks, ulong blockCount, bool showsZones = false)
         : base(name, productName, share.Base.BlockSize, blockCount)
     {
         _share = share;
         OffsetBlocks = offsetBlocks;
         var lower = share.Base;
+        if (lower.IsZoned && !showsZones)
+        {
+            throw new SpindleException(Errno.ENOTSUP, $"'{name}' cannot be put on '{lower.Name}', which is zoned: a {productName} bdev does not keep to the order in which zones are written. " +
+                "Use a bdev that is not zoned.");
+        }
         BaseBdevNames = [lower.Name];
         MetadataSize = lower.MetadataSize;
         MetadataInterleaved = lower.MetadataInterleaved;
@@ -37,6 +44,11 @@ public abstract class VirtualBdev : Bdevs.Bdev
         AtomicCompareAndWriteBlocks = lower.AtomicCompareAndWriteBlocks;
         RequiredAlignment = lower.RequiredAlignment;
         WriteCache = lower.WriteCache;
+        ZoneSizeBlocks = lower.ZoneSizeBlocks;
+        MaxZoneAppendBlocks = lower.MaxZoneAppendBlocks;
+        MaxOpenZones = lower.MaxOpenZones;
+        MaxActiveZones = lower.MaxActiveZones;
+        OptimalOpenZones = lower.OptimalOpenZones;
         if (offsetBlocks == 0 || lower.DifType is not (DifType.Type1 or DifType.Type2)) return;
         _renumbering = new ProtectionInformation(lower.MetadataInterleaved ? lower.BlockSize - lower.MetadataSize : lower.BlockSize, lower.MetadataSize, lower.MetadataInterleaved,
             lower.DifIsHeadOfMetadata, lower.DifType, lower.DifCheckFlags, lower.DifFormat);

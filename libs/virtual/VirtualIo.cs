@@ -18,10 +18,11 @@ public unsafe class VirtualIo(BdevIo io) : BdevIoWait
     /// <summary>The channel it came through.</summary>
     protected VirtualChannel Channel => _channel!;
 
-    /// <summary>Whether a type can be handed down: all but raw NVMe commands, lent buffers and zones.</summary>
+    /// <summary>Whether a type can be handed down: all but raw NVMe commands and lent buffers. Those to zones only where the base's are shown.</summary>
     public static bool CanForward(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.Unmap or BdevIoType.Flush
         or BdevIoType.Reset or BdevIoType.WriteZeroes or BdevIoType.Compare or BdevIoType.CompareAndWrite or BdevIoType.Abort
-        or BdevIoType.Copy or BdevIoType.SeekData or BdevIoType.SeekHole;
+        or BdevIoType.Copy or BdevIoType.SeekData or BdevIoType.SeekHole
+        or BdevIoType.GetZoneInfo or BdevIoType.ZoneManagement or BdevIoType.ZoneAppend;
 
     [DataPath]
     internal void Start(VirtualChannel channel)
@@ -85,6 +86,12 @@ public unsafe class VirtualIo(BdevIo io) : BdevIoWait
                 return lower.SeekData(at, completed, this);
             case BdevIoType.SeekHole:
                 return lower.SeekHole(at, completed, this);
+            case BdevIoType.GetZoneInfo:
+                return lower.GetZoneInfo(at, io.Zones, completed, this);
+            case BdevIoType.ZoneManagement:
+                return lower.ZoneManagement(at, io.ZoneAction, completed, this);
+            case BdevIoType.ZoneAppend:
+                return lower.ZoneAppend(io.Iovs, at, io.NumBlocks, completed, this, (nint)io.Metadata);
             default:
                 return -Errno.ENOTSUP;
         }

@@ -13,7 +13,7 @@ public sealed class DelayBdev : VirtualBdev
     /// <param name="association">What was asked for.</param>
     /// <param name="share">The base.</param>
     /// <param name="uuid">Its identity.</param>
-    internal DelayBdev(DelayAssociation association, BaseShare share, Guid uuid) : base(association.Name, "delay", share, 0, share.Base.BlockCount)
+    internal DelayBdev(DelayAssociation association, BaseShare share, Guid uuid) : base(association.Name, "delay", share, 0, share.Base.BlockCount, showsZones: true)
     {
         _association = association;
         Uuid = uuid;

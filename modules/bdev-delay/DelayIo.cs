@@ -21,7 +21,7 @@ internal sealed class DelayIo(BdevIo io) : VirtualIo(io)
     {
         var type = Io.Type;
         if (type == BdevIoType.Read) _kind = ((DelayChannel)Channel).Pick(DelayKind.AverageRead);
-        else if (type == BdevIoType.Write) _kind = ((DelayChannel)Channel).Pick(DelayKind.AverageWrite);
+        else if (type is BdevIoType.Write or BdevIoType.ZoneAppend) _kind = ((DelayChannel)Channel).Pick(DelayKind.AverageWrite);
         else if (type == BdevIoType.Reset) { _ = ResetAsync(); return; }
         else if (type == BdevIoType.Abort && AbortTarget() is DelayIo { _delayed: true } target)
         {
@@ -37,7 +37,7 @@ internal sealed class DelayIo(BdevIo io) : VirtualIo(io)
     protected override void OnForwarded(in BdevIoResult result)
     {
         // A shortage is the host's to retry, and must not be delayed.
-        if (Io.Type is BdevIoType.Read or BdevIoType.Write && result.Status != BdevIoStatus.NoMemory && ((DelayChannel)Channel).Delay(this, _kind))
+        if (Io.Type is BdevIoType.Read or BdevIoType.Write or BdevIoType.ZoneAppend && result.Status != BdevIoStatus.NoMemory && ((DelayChannel)Channel).Delay(this, _kind))
         {
             _delayed = true;
             _result = result;

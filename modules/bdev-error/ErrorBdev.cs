@@ -10,7 +10,7 @@ public sealed class ErrorBdev : VirtualBdev
 {
     private readonly ErrorInjections _injections;
 
-    internal ErrorBdev(string name, ErrorInjections injections, BaseShare share, Guid uuid) : base(name, "Error Injection Disk", share, 0, share.Base.BlockCount)
+    internal ErrorBdev(string name, ErrorInjections injections, BaseShare share, Guid uuid) : base(name, "Error Injection Disk", share, 0, share.Base.BlockCount, showsZones: true)
     {
         _injections = injections;
         Uuid = uuid;

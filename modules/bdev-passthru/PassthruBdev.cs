@@ -36,6 +36,11 @@ public sealed class PassthruBdev : Bdevs.Bdev
         AtomicCompareAndWriteBlocks = lower.AtomicCompareAndWriteBlocks;
         RequiredAlignment = lower.RequiredAlignment;
         WriteCache = lower.WriteCache;
+        ZoneSizeBlocks = lower.ZoneSizeBlocks;
+        MaxZoneAppendBlocks = lower.MaxZoneAppendBlocks;
+        MaxOpenZones = lower.MaxOpenZones;
+        MaxActiveZones = lower.MaxActiveZones;
+        OptimalOpenZones = lower.OptimalOpenZones;
     }
 
     /// <summary>The base, open.</summary>

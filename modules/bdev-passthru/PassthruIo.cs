@@ -13,7 +13,8 @@ internal sealed unsafe class PassthruIo(BdevIo io) : BdevIoWait
 
     internal static bool CanForward(BdevIoType type) => type is BdevIoType.Read or BdevIoType.Write or BdevIoType.Unmap or BdevIoType.Flush
         or BdevIoType.Reset or BdevIoType.WriteZeroes or BdevIoType.Compare or BdevIoType.CompareAndWrite or BdevIoType.Abort
-        or BdevIoType.Copy or BdevIoType.SeekData or BdevIoType.SeekHole;
+        or BdevIoType.Copy or BdevIoType.SeekData or BdevIoType.SeekHole
+        or BdevIoType.GetZoneInfo or BdevIoType.ZoneManagement or BdevIoType.ZoneAppend;
 
     [DataPath]
     internal void Start(PassthruChannel channel)
@@ -55,6 +56,12 @@ internal sealed unsafe class PassthruIo(BdevIo io) : BdevIoWait
                 return lower.SeekData(io.OffsetBlocks, completed, this);
             case BdevIoType.SeekHole:
                 return lower.SeekHole(io.OffsetBlocks, completed, this);
+            case BdevIoType.GetZoneInfo:
+                return lower.GetZoneInfo(io.OffsetBlocks, io.Zones, completed, this);
+            case BdevIoType.ZoneManagement:
+                return lower.ZoneManagement(io.OffsetBlocks, io.ZoneAction, completed, this);
+            case BdevIoType.ZoneAppend:
+                return lower.ZoneAppend(io.Iovs, io.OffsetBlocks, io.NumBlocks, completed, this, (nint)io.Metadata);
             default:
                 return -Errno.ENOTSUP;
         }

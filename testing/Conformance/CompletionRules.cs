@@ -20,6 +20,16 @@ internal static class CompletionRules
     private static async Task BusyAsync(ConformanceRun run)
     {
         var clients = new[] { await run.OpenAsync(0), await run.OpenAsync(1) };
+        if (run.Bdev.IsZoned)
+        {
+            using var stop = new CancellationTokenSource();
+            stop.Cancel();
+            foreach (var result in await Task.WhenAll(clients.Select((client, worker) => ConcurrencyRules.LoadAsync(run, client, worker, 16, stop.Token, minimum: 24))))
+                Check.That(result.Failed + result.Aborted + result.Refused == 0, $"an I/O failed: {result.LastFailure}");
+            await Task.Delay(20);
+            run.Host.CheckObservations();
+            return;
+        }
         await Task.WhenAll(Enumerable.Range(0, 32).Select(async slot =>
         {
             var client = clients[slot % 2];
@@ -46,7 +56,7 @@ internal static class CompletionRules
             var buffer = new TestBuffer(bytes, i % 2);
             buffers.Add(buffer);
             buffer.Fill(1);
-            Check.Succeeded(i % 3 == 0 ? await client.WriteAsync(buffer, (ulong)i, 16) : await client.ReadAsync(buffer, (ulong)i, 16), $"I/O {i}");
+            Check.Succeeded(i % 3 == 0 ? await client.WriteAsync(buffer, await run.PlaceAsync(client, (ulong)i, 16), 16) : await client.ReadAsync(buffer, (ulong)i, 16), $"I/O {i}");
             buffer.Fill(0xDB);
         }
         await Task.Delay(30);
@@ -65,7 +75,7 @@ internal static class CompletionRules
         {
             using var buffer = new TestBuffer([run.BlockSize * 3 + 7, run.BlockSize * 5 - 7], misalignment);
             buffer.Set(data);
-            Check.Succeeded(await client.WriteAsync(buffer, 3, 8), "write");
+            Check.Succeeded(await client.WriteAsync(buffer, await run.PlaceAsync(client, 3, 8), 8), "write");
             Check.Same(data, buffer.ToArray(), "the written buffer");
         }
     }
@@ -73,11 +83,12 @@ internal static class CompletionRules
     private static async Task OnlyItsOwnAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        await client.WriteBytesAsync(0, run.RandomBytes(32));
+        ulong place = await run.PlaceAsync(client, 0, 32);
+        await client.WriteBytesAsync(place, run.RandomBytes(32));
         foreach (int blocks in new[] { 1, 2, 7 })
         {
             using var buffer = new TestBuffer([run.BlockSize * blocks]);
-            Check.Succeeded(await client.ReadAsync(buffer, 3, (ulong)blocks), "read");
+            Check.Succeeded(await client.ReadAsync(buffer, place + 3, (ulong)blocks), "read");
             buffer.CheckGuards();
         }
     }
@@ -85,7 +96,8 @@ internal static class CompletionRules
     private static async Task IobufDryAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        await client.WriteBytesAsync(0, run.RandomBytes(8));
+        await run.EmptyForAppendsAsync(client);
+        if (!run.Bdev.IsZoned) await client.WriteBytesAsync(0, run.RandomBytes(8));
         var pools = run.Host.Iobuf;
         Spindle.Memory.IIobufChannel? channel = null;
         var taken = new List<Spindle.Memory.IoVec>();
@@ -99,7 +111,7 @@ internal static class CompletionRules
         Task<Outcome>[] ios;
         try
         {
-            ios = [.. buffers.Select((buffer, i) => i % 2 == 0 ? client.ReadAsync(buffer, (ulong)i * 4, 4) : client.WriteAsync(buffer, (ulong)i * 4, 4))];
+            ios = [.. buffers.Select((buffer, i) => i % 2 == 0 ? client.ReadAsync(buffer, (ulong)i * 4, 4) : run.WriteOrAppendAsync(client, buffer, (ulong)i * 4, 4))];
             await Task.Delay(20);
         }
         finally
@@ -123,6 +135,7 @@ internal static class CompletionRules
             string? failure = await run.TryAsync(async inner =>
             {
                 var client = await inner.OpenAsync();
+                await inner.EmptyForAppendsAsync(client);
                 await Task.WhenAll(Enumerable.Range(0, 16).Select(async slot =>
                 {
                     using var buffer = new TestBuffer(inner.BlockSize * 4);
@@ -130,7 +143,7 @@ internal static class CompletionRules
                     {
                         Outcome outcome;
                         // The client's own share of the rule: -ENOMEM means not now.
-                        while ((outcome = i % 2 == 0 ? await client.WriteAsync(buffer, (ulong)slot * 4, 4) : await client.ReadAsync(buffer, (ulong)slot * 4, 4)).Error == -Errno.ENOMEM)
+                        while ((outcome = i % 2 == 0 ? await inner.WriteOrAppendAsync(client, buffer, (ulong)slot * 4, 4) : await client.ReadAsync(buffer, (ulong)slot * 4, 4)).Error == -Errno.ENOMEM)
                             await Task.Delay(1);
                         Check.Succeeded(outcome, "an I/O while there were 4 I/O objects to each bdev");
                     }

@@ -28,14 +28,16 @@ internal static class ConcurrencyRules
     private static async Task ComeAndGoAsync(ConformanceRun run)
     {
         byte[]? before = null;
+        ulong place = 40;
         for (int round = 0; round < 12; round++)
         {
             await using var one = await BdevClient.OpenAsync(run.Host, run.Subject.Name, run.OpenOptions, worker: round);
             await using var other = await BdevClient.OpenAsync(run.Host, run.Subject.Name, run.OpenOptions, worker: round + 1);
-            if (before is not null && run.Subject.KeepsData) Check.Same(before, await one.ReadBytesAsync(40, 4), $"round {round}: what was written before the channels went");
+            if (before is not null && run.Subject.KeepsData) Check.Same(before, await one.ReadBytesAsync(place, 4), $"round {round}: what was written before the channels went");
             byte[] data = before = run.RandomBytes(4);
-            await one.WriteBytesAsync(40, data);
-            byte[] read = await other.ReadBytesAsync(40, 4);
+            place = await run.PlaceAsync(one, 40, 4);
+            await one.WriteBytesAsync(place, data);
+            byte[] read = await other.ReadBytesAsync(place, 4);
             if (run.Subject.KeepsData) Check.Same(data, read, $"round {round}");
         }
     }
@@ -47,13 +49,15 @@ internal static class ConcurrencyRules
         for (int i = 0; i < 40; i++)
         {
             byte[] data = run.RandomBytes(2);
-            await clients[i % Workers].WriteBytesAsync(100, data);
-            Check.Same(data, await clients[(i + 1) % Workers].ReadBytesAsync(100, 2), $"write {i} on channel {i % Workers}, read on channel {(i + 1) % Workers}");
+            ulong place = await run.PlaceAsync(clients[i % Workers], 100, 2);
+            await clients[i % Workers].WriteBytesAsync(place, data);
+            Check.Same(data, await clients[(i + 1) % Workers].ReadBytesAsync(place, 2), $"write {i} on channel {i % Workers}, read on channel {(i + 1) % Workers}");
         }
     }
 
     private static async Task AtomicAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         const int rounds = 15;
         var clients = new BdevClient[Workers];
         for (int worker = 0; worker < Workers; worker++) clients[worker] = await run.OpenAsync(worker);
@@ -82,6 +86,7 @@ internal static class ConcurrencyRules
     /// <summary>Keeps <paramref name="depth"/> I/Os outstanding on a worker, in a part of its own, until told to stop or refused.</summary>
     internal static async Task<LoadResult> LoadAsync(ConformanceRun run, BdevClient client, int worker, int depth, CancellationToken stop, int minimum = 0)
     {
+        if (client.Bdev.IsZoned) return await ZoneLoad.RunAsync(run, client, worker, depth, stop, minimum);
         ulong part = Math.Min(client.Bdev.BlockCount, 2048) / Workers, first = (ulong)worker * part, each = Math.Max(1, Math.Min(8, part / (ulong)depth));
         int block = (int)client.BlockSize;
         bool keepsData = run.Subject.KeepsData;

@@ -23,7 +23,7 @@ public sealed class ConformanceRule
     internal bool NeedsData { get; }
 
     /// <summary>Every rule, in the order in which they are run.</summary>
-    public static IReadOnlyList<ConformanceRule> All { get; } = [.. DataRules.All, .. TypeRules.All, .. ZcopyRules.All, .. CompletionRules.All, .. ConcurrencyRules.All, .. StateRules.All, .. SequenceRules.All];
+    public static IReadOnlyList<ConformanceRule> All { get; } = [.. DataRules.All, .. TypeRules.All, .. ZcopyRules.All, .. CompletionRules.All, .. ConcurrencyRules.All, .. StateRules.All, .. ZoneRules.All, .. SequenceRules.All];
 
     /// <inheritdoc/>
     public override string ToString() => Id;

@@ -21,6 +21,33 @@ internal sealed class ConformanceRun(TestHost host, Func<Task<BdevSubject>> crea
     public ulong Blocks => Bdev.BlockCount;
     public bool Can(BdevIoType type) => Bdev.Supports(type);
 
+    private ZonePlaces? _places;
+
+    /// <summary>The block at which the client may write so many: the one that is asked for, unless the bdev is zoned.</summary>
+    public Task<ulong> PlaceAsync(BdevClient client, ulong asked, ulong blocks) =>
+        Bdev.IsZoned ? (_places ??= new ZonePlaces(Bdev)).TakeAsync(client, blocks) : Task.FromResult(asked);
+
+    /// <summary>How many blocks one write may have at most.</summary>
+    public async Task<ulong> LongestWriteAsync(BdevClient client) => Bdev.IsZoned ? await ZonePlaces.CapacityAsync(client) : Blocks;
+
+    /// <summary>The rule writes blocks in any order, and again in place.</summary>
+    public void NeedsAnyOrder()
+    {
+        if (Bdev.IsZoned) throw new NotApplicableException("it is zoned, and the rule writes in any order; the rules zones.* are for it");
+    }
+
+    /// <summary>Writes to the blocks that are asked for, or, where the bdev is zoned, at the write pointer of one of its zones, which were emptied before.</summary>
+    public Task<Outcome> WriteOrAppendAsync(BdevClient client, TestBuffer buffer, ulong asked, ulong blocks) =>
+        Bdev.IsZoned ? client.ZoneAppendAsync(buffer, asked / blocks % ZonePlaces.AtATime(Bdev) * Bdev.ZoneSizeBlocks, blocks) : client.WriteAsync(buffer, asked, blocks);
+
+    /// <summary>Empties all zones of a zoned bdev that is written by appends.</summary>
+    public async Task EmptyForAppendsAsync(BdevClient client)
+    {
+        if (!Bdev.IsZoned) return;
+        if (!Can(BdevIoType.ZoneAppend)) throw new NotApplicableException("it is zoned, and does not claim zone append");
+        for (ulong zone = 0; zone < Bdev.ZoneCount; zone++) Check.Succeeded(await client.ZoneManagementAsync(zone * Bdev.ZoneSizeBlocks, BdevZoneAction.Reset), "reset of a zone");
+    }
+
     /// <summary>Runs a rule on a bdev of its own.</summary>
     public async Task ExecuteAsync(ConformanceRule rule)
     {

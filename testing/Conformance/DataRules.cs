@@ -18,9 +18,12 @@ internal static class DataRules
     private static async Task ReadBackAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        foreach (var (offset, blocks) in new (ulong, ulong)[] { (0, 1), (1, 1), (7, 13), (run.Blocks - 1, 1), (run.Blocks - 64, 64), (0, 128) })
+        ulong most = await run.LongestWriteAsync(client);
+        foreach (var (asked, wanted) in new (ulong, ulong)[] { (0, 1), (1, 1), (7, 13), (run.Blocks - 1, 1), (run.Blocks - 64, 64), (0, 128) })
         {
+            ulong blocks = Math.Min(wanted, most);
             byte[] data = run.RandomBytes(blocks);
+            ulong offset = await run.PlaceAsync(client, asked, blocks);
             await client.WriteBytesAsync(offset, data);
             byte[] read = await client.ReadBytesAsync(offset, blocks);
             if (run.Subject.KeepsData) Check.Same(data, read, $"read of {blocks} blocks at {offset}");
@@ -29,6 +32,7 @@ internal static class DataRules
 
     private static async Task NeighboursAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         var client = await run.OpenAsync();
         byte[] image = run.RandomBytes(32);
         await client.WriteBytesAsync(100, image);
@@ -45,16 +49,17 @@ internal static class DataRules
     private static async Task LargeAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        ulong blocks = Math.Min(run.Blocks, (8UL << 20) / (ulong)run.BlockSize);
+        ulong blocks = Math.Min(await run.LongestWriteAsync(client), (8UL << 20) / (ulong)run.BlockSize), at = await run.PlaceAsync(client, 0, blocks);
         byte[] data = run.RandomBytes(blocks);
-        await client.WriteBytesAsync(0, data);
+        await client.WriteBytesAsync(at, data);
         using var unaligned = new TestBuffer(data.Length, 13);
-        Check.Succeeded(await client.ReadAsync(unaligned, 0, blocks), $"read of {blocks} blocks into unaligned memory");
+        Check.Succeeded(await client.ReadAsync(unaligned, at, blocks), $"read of {blocks} blocks into unaligned memory");
         if (run.Subject.KeepsData) Check.Same(data, unaligned.ToArray(), $"read of {blocks} blocks");
     }
 
     private static async Task LastBlockAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         var client = await run.OpenAsync();
         for (ulong blocks = 1; blocks <= 64; blocks *= 2)
         {
@@ -72,6 +77,7 @@ internal static class DataRules
         for (int round = 0; round < 16; round++)
         {
             ulong blocks = (ulong)random.Next(1, 40), offset = (ulong)random.Next(0, (int)Math.Min(run.Blocks, 1 << 20) - (int)blocks);
+            offset = await run.PlaceAsync(client, offset, blocks);
             int bytes = (int)blocks * run.BlockSize;
             byte[] data = run.RandomBytes(blocks);
             using var write = new TestBuffer(TestBuffer.OddSplit(random, bytes, random.Next(2, 30)), random.Next(0, 64));
@@ -87,14 +93,15 @@ internal static class DataRules
     private static async Task ManyAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        const ulong blocks = 200;
+        ulong blocks = Math.Min(200, await run.LongestWriteAsync(client));
+        ulong at = await run.PlaceAsync(client, 5, blocks);
         byte[] data = run.RandomBytes(blocks);
         int[] lengths = [.. Enumerable.Repeat(run.BlockSize, (int)blocks)];
         using var write = new TestBuffer(lengths);
         write.Set(data);
-        Check.Succeeded(await client.WriteAsync(write, 5, blocks), $"write of {blocks} vectors");
+        Check.Succeeded(await client.WriteAsync(write, at, blocks), $"write of {blocks} vectors");
         using var read = new TestBuffer(lengths);
-        Check.Succeeded(await client.ReadAsync(read, 5, blocks), $"read of {blocks} vectors");
+        Check.Succeeded(await client.ReadAsync(read, at, blocks), $"read of {blocks} vectors");
         if (run.Subject.KeepsData) Check.Same(data, read.ToArray(), $"read of {blocks} vectors");
     }
 
@@ -102,11 +109,12 @@ internal static class DataRules
     {
         var client = await run.OpenAsync();
         byte[] data = run.RandomBytes(2);
+        ulong at = await run.PlaceAsync(client, 9, 2);
         using var buffer = new TestBuffer([0, run.BlockSize, 0, 0, run.BlockSize, 0]);
         buffer.Set(data);
-        Check.Succeeded(await client.WriteAsync(buffer, 9, 2), "write with empty vectors");
+        Check.Succeeded(await client.WriteAsync(buffer, at, 2), "write with empty vectors");
         buffer.Fill(0);
-        Check.Succeeded(await client.ReadAsync(buffer, 9, 2), "read with empty vectors");
+        Check.Succeeded(await client.ReadAsync(buffer, at, 2), "read with empty vectors");
         if (run.Subject.KeepsData) Check.Same(data, buffer.ToArray(), "read with empty vectors");
     }
 
@@ -116,11 +124,12 @@ internal static class DataRules
         foreach (int misalignment in new[] { 0, 1, 2, 4, 63, 511, 512, 2048 })
         {
             byte[] data = run.RandomBytes(8);
+            ulong at = await run.PlaceAsync(client, 3, 8);
             using var buffer = new TestBuffer(data.Length, misalignment);
             buffer.Set(data);
-            Check.Succeeded(await client.WriteAsync(buffer, 3, 8), $"write from an address {misalignment} past a multiple of 4096");
+            Check.Succeeded(await client.WriteAsync(buffer, at, 8), $"write from an address {misalignment} past a multiple of 4096");
             buffer.Fill(0);
-            Check.Succeeded(await client.ReadAsync(buffer, 3, 8), $"read to an address {misalignment} past a multiple of 4096");
+            Check.Succeeded(await client.ReadAsync(buffer, at, 8), $"read to an address {misalignment} past a multiple of 4096");
             if (run.Subject.KeepsData) Check.Same(data, buffer.ToArray(), $"misalignment {misalignment}");
         }
     }

@@ -40,7 +40,7 @@ internal static class StateRules
             Check.That(result.LastFailure.Length == 0, $"an I/O around a reset: {result.LastFailure}; it may succeed or be aborted");
             Check.That(result.Succeeded > 0, "no I/O succeeded around the resets");
         }
-        await clients[0].WriteBytesAsync(0, new byte[run.BlockSize]);
+        await clients[0].WriteBytesAsync(await run.PlaceAsync(clients[0], 0, 1), new byte[run.BlockSize]);
     }
 
     private static async Task AbortAsync(ConformanceRun run)
@@ -86,7 +86,7 @@ internal static class StateRules
     private static async Task RemoveIdleAsync(ConformanceRun run)
     {
         var client = await run.OpenAsync();
-        await client.WriteBytesAsync(0, run.RandomBytes(1));
+        await client.WriteBytesAsync(await run.PlaceAsync(client, 0, 1), run.RandomBytes(1));
         var removed = run.RemoveAsync();
         await Eventually.IsTrueAsync(() => client.Events.Contains(BdevEventType.Remove), "the remove event", run.Host.Options.Patience.TotalSeconds);
         Check.That(!removed.IsCompleted, "the removal ended while it was open");
@@ -98,6 +98,7 @@ internal static class StateRules
     private static async Task GrowAsync(ConformanceRun run)
     {
         var grow = run.Subject.GrowAsync ?? throw new NotApplicableException("it has a fixed size");
+        run.NeedsAnyOrder();
         var client = await run.OpenAsync();
         double patience = run.Host.Options.Patience.TotalSeconds;
         ulong before = run.Blocks, more = Math.Max(8, (1UL << 20) / (ulong)run.BlockSize);
@@ -118,8 +119,9 @@ internal static class StateRules
         var restart = run.Subject.RestartAsync ?? throw new NotApplicableException("it keeps nothing over a restart");
         var client = await run.OpenAsync();
         byte[] first = run.RandomBytes(40), last = run.RandomBytes(3);
-        await client.WriteBytesAsync(11, first);
-        await client.WriteBytesAsync(run.Blocks - 3, last);
+        ulong firstAt = await run.PlaceAsync(client, 11, 40), lastAt = await run.PlaceAsync(client, run.Blocks - 3, 3);
+        await client.WriteBytesAsync(firstAt, first);
+        await client.WriteBytesAsync(lastAt, last);
         if (run.Can(BdevIoType.Flush)) Check.Succeeded(await client.FlushAsync(0, run.Blocks), "flush");
         ulong blocks = run.Blocks;
         var uuid = run.Bdev.Uuid;
@@ -128,7 +130,7 @@ internal static class StateRules
         Check.That(run.Blocks == blocks, $"it has {run.Blocks} blocks after a restart, and had {blocks}");
         Check.That(run.Bdev.Uuid == uuid, $"its UUID is {run.Bdev.Uuid} after a restart, and was {uuid}");
         client = await run.OpenAsync();
-        Check.Same(first, await client.ReadBytesAsync(11, 40), "what was written before the restart");
-        Check.Same(last, await client.ReadBytesAsync(run.Blocks - 3, 3), "what was written before the restart at the end");
+        Check.Same(first, await client.ReadBytesAsync(firstAt, 40), "what was written before the restart");
+        Check.Same(last, await client.ReadBytesAsync(lastAt, 3), "what was written before the restart at the end");
     }
 }

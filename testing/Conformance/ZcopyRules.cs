@@ -13,6 +13,7 @@ internal static class ZcopyRules
 
     private static async Task MovesDataAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         var client = await run.OpenAsync();
         var zcopy = await CreateAsync(client);
         byte[] image = run.RandomBytes(48);
@@ -40,6 +41,7 @@ internal static class ZcopyRules
 
     private static async Task ManyAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         var client = await run.OpenAsync();
         var loans = new List<IBdevZcopy>();
         for (int i = 0; i < 8; i++) loans.Add(await CreateAsync(client));

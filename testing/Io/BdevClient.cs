@@ -132,6 +132,25 @@ public sealed class BdevClient : IAsyncDisposable
     /// <summary>Resets the bdev.</summary>
     public Task<Outcome> ResetAsync() => SubmitAsync(static (c, done, state) => c.Reset(done, state));
 
+    /// <summary>Writes at a zone's write pointer.</summary>
+    public Task<Outcome> ZoneAppendAsync(TestBuffer buffer, ulong zoneStart, ulong blocks) =>
+        SubmitAsync((c, done, state) => c.ZoneAppend(buffer.Vectors, zoneStart, blocks, done, state));
+
+    /// <summary>Changes the state of a zone.</summary>
+    public Task<Outcome> ZoneManagementAsync(ulong zoneStart, BdevZoneAction action) => SubmitAsync((c, done, state) => c.ZoneManagement(zoneStart, action, done, state));
+
+    /// <summary>Finds out what zones are.</summary>
+    public Task<Outcome> GetZoneInfoAsync(ulong zoneStart, Memory<BdevZoneInfo> zones) => SubmitAsync((c, done, state) => c.GetZoneInfo(zoneStart, zones, done, state));
+
+    /// <summary>Finds out what zones are and returns it.</summary>
+    public async Task<BdevZoneInfo[]> GetZonesAsync(ulong zoneStart, int count)
+    {
+        var zones = new BdevZoneInfo[count];
+        var outcome = await GetZoneInfoAsync(zoneStart, zones);
+        Check.That(outcome.IsSuccess, $"information on {count} zones from block {zoneStart}: {outcome}");
+        return zones;
+    }
+
     /// <summary>Reads into new memory and returns it.</summary>
     public async Task<byte[]> ReadBytesAsync(ulong offset, ulong blocks)
     {

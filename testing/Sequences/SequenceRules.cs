@@ -14,6 +14,7 @@ internal static class SequenceRules
 
     private static async Task RandomIoAsync(ConformanceRun run)
     {
+        run.NeedsAnyOrder();
         ulong blocks = Math.Min(run.Blocks, MostBlocks);
         bool unmaps = run.Subject.UnmapsToZero;
         await RunAsync(run, seed =>
@@ -34,12 +35,13 @@ internal static class SequenceRules
     private static Task PowerCutAsync(ConformanceRun run)
     {
         if (run.Subject.CutPowerAsync is null) throw new NotApplicableException("the test brings about no power cut");
+        run.NeedsAnyOrder();
         ulong blocks = Math.Min(run.Blocks, 64);
         return RunAsync(run, seed => PowerCutStep.Sequence(new Random(seed), blocks, Math.Min(60, run.Suite.SequenceSteps)), (inner, steps) => new PowerCutRun(inner, blocks).RunAsync(steps));
     }
 
     /// <summary>Runs sequences of some seeds; the first that fails is shortened and reported.</summary>
-    private static async Task RunAsync<T>(ConformanceRun run, Func<int, List<T>> sequence, Func<ConformanceRun, List<T>, Task<string?>> attempt)
+    internal static async Task RunAsync<T>(ConformanceRun run, Func<int, List<T>> sequence, Func<ConformanceRun, List<T>, Task<string?>> attempt)
     {
         for (int i = 0; i < run.Suite.Sequences; i++)
         {

@@ -37,7 +37,7 @@ public struct BdevStatistics
     public ulong Reads, BytesRead, ReadTicks;
     /// <summary>The longest and shortest read, in ticks; the shortest is 0 while there was none.</summary>
     public ulong MaxReadTicks, MinReadTicks;
-    /// <summary>Completed writes, and their bytes and time.</summary>
+    /// <summary>Completed writes, zone appends among them, and their bytes and time.</summary>
     public ulong Writes, BytesWritten, WriteTicks;
     /// <summary>The longest and shortest write, in ticks.</summary>
     public ulong MaxWriteTicks, MinWriteTicks;
@@ -86,6 +86,11 @@ public struct BdevStatistics
     {
         switch (type)
         {
+            case BdevIoType.ZoneAppend:
+                Writes++;
+                BytesWritten += bytes;
+                if (ticks != 0) Time(ref WriteTicks, ref MinWriteTicks, ref MaxWriteTicks, ticks);
+                break;
             case BdevIoType.Unmap:
                 Unmaps++;
                 BytesUnmapped += bytes;

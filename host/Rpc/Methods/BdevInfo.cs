@@ -35,7 +35,7 @@ internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
         WriteMetadata(w);
         WriteLimits(w);
         WriteClaim(w);
-        Boolean(w, "zoned", false);
+        WriteZones(w);
         WriteTypes(w);
         w.Name("driver_specific");
         DriverSpecific().Write(w);
@@ -85,6 +85,18 @@ internal sealed class BdevInfo(Bdev bdev, ILogger logger) : IRpcResult
         {
             Text(w, "claim_type", claim.WireName);
         }
+    }
+
+    void WriteZones(IRpcWriter w)
+    {
+        Boolean(w, "zoned", bdev.IsZoned);
+        if (!bdev.IsZoned)
+        {
+            return;
+        }
+        Number(w, "zone_size", bdev.ZoneSizeBlocks);
+        Number(w, "max_open_zones", bdev.MaxOpenZones);
+        Number(w, "optimal_open_zones", bdev.OptimalOpenZones);
     }
 
     void WriteTypes(IRpcWriter w)

@@ -12,14 +12,20 @@ internal sealed class ControllerRegisters
     private ControllerConfiguration _configuration;
     private ControllerStatus _status;
     private volatile bool _enabled;
+    private volatile bool _allCommandSets;
+    private readonly bool _zoned;
 
-    public ControllerRegisters(uint maxQueueDepth)
+    /// <param name="maxQueueDepth">Entries of the largest queue.</param>
+    /// <param name="zoned">The subsystem has zoned namespaces.</param>
+    public ControllerRegisters(uint maxQueueDepth, bool zoned)
     {
         ControllerCapabilities capabilities = default;
         capabilities.Mqes = (ushort)(maxQueueDepth - 1);
         capabilities.Cqr = true;
         capabilities.To = ReadyTimeout;
         capabilities.Css = CommandSetsSupported.NvmCommandSet;
+        if (zoned) capabilities.Css |= CommandSetsSupported.IoCommandSets;
+        _zoned = zoned;
         capabilities.Crms = 1;
         Capabilities = capabilities.Raw;
     }
@@ -39,6 +45,12 @@ internal sealed class ControllerRegisters
     /// <summary>CC.EN is set and no reset or shutdown is under way: I/O commands may be carried out. On any thread.</summary>
     public bool IsEnabled => _enabled;
 
+    /// <summary>The host may enable all command sets. On any thread.</summary>
+    public bool OffersAllCommandSets => _zoned;
+
+    /// <summary>The host has enabled all command sets (CC.CSS), so that it sees zoned namespaces; else there are none for it. On any thread.</summary>
+    public bool AllCommandSets => _allCommandSets;
+
     /// <summary>CRTO.</summary>
     public static uint ReadyTimeouts => ReadyTimeout;
 
@@ -47,13 +59,20 @@ internal sealed class ControllerRegisters
     public ControllerTransition? Write(uint value)
     {
         ControllerConfiguration wanted = new(value);
-        if (wanted.Ams != 0 || wanted.Mps != 0 || wanted.Css != CommandSetSelected.Nvm || wanted.Shn == ShutdownNotification.Reserved) return null;
+        // A host that knows the NVM command set only is served by it, zones or not.
+        bool hasCommandSet = wanted.Css == CommandSetSelected.Nvm || (_zoned && wanted.Css == CommandSetSelected.AllSupportedIoCommandSets);
+        if (wanted.Ams != 0 || wanted.Mps != 0 || !hasCommandSet || wanted.Shn == ShutdownNotification.Reserved) return null;
+
+        // The command sets may be chosen only while the controller is disabled.
+        if (_configuration.En && wanted.En && wanted.Css != _configuration.Css) return null;
 
         ControllerTransition transition = ControllerTransition.None;
         bool enables = wanted.En && !_configuration.En;
         bool disables = !wanted.En && _configuration.En;
         bool shutsDown = wanted.Shn != ShutdownNotification.None && _configuration.Shn == ShutdownNotification.None;
 
+        // Linux writes it before it enables the controller, and believes what it reads back.
+        if (!_configuration.En) _configuration.Css = wanted.Css;
         _configuration.Iosqes = wanted.Iosqes;
         _configuration.Iocqes = wanted.Iocqes;
         if (disables)
@@ -76,6 +95,7 @@ internal sealed class ControllerRegisters
         if (enables)
         {
             _configuration.En = true;
+            _allCommandSets = wanted.Css == CommandSetSelected.AllSupportedIoCommandSets;
             _status.Shst = ShutdownStatus.Normal;
             _status.Rdy = true;
             _enabled = true;

@@ -37,7 +37,7 @@ internal sealed class NvmfController
         _log = target.Log;
 
         NvmfTransportOptions options = Transport.Options;
-        Registers = new ControllerRegisters(options.MaxQueueDepth);
+        Registers = new ControllerRegisters(options.MaxQueueDepth, Array.Exists(subsystem.View.Namespaces, static ns => ns.IsZoned));
         Queues = new ControllerQueues(adminQueue, options.MaxIoQueuePairsPerController);
         _timers = new AssociationTimers(Thread, this, Disconnect);
         KeepAliveTimeout = KeepAlive.Round(identity.KeepAliveTimeout, options.KeepAliveGranularity, options.MinKeepAliveTimeout);
@@ -107,6 +107,9 @@ internal sealed class NvmfController
 
     /// <summary>True once it is ending: no more queues.</summary>
     public bool IsEnding { get; private set; }
+
+    /// <summary>Whether a namespace is there for this host: a zoned one only when it has enabled all command sets. On any thread.</summary>
+    public bool Shows(NvmfNamespace ns) => !ns.IsZoned || Registers.AllCommandSets;
 
     /// <summary>The ANA state of a group as this host sees it. On any thread.</summary>
     [DataPath]

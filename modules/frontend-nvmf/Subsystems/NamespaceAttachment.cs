@@ -13,6 +13,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
     /// <summary>Time that hosts have to take what a bdev that is being removed has lent.</summary>
     private static readonly TimeSpan s_patience = TimeSpan.FromSeconds(2);
 
+    private const uint LeastAppend = 8192;
     private const string ClaimName = "NVMe-oF Target";
 
     /// <summary>Adds a namespace. The caller holds the subsystem's gate.</summary>
@@ -29,6 +30,7 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
         try
         {
             CheckGeometry(descriptor);
+            CheckZones(descriptor);
             bdevs.Claim(descriptor, BdevClaimType.ExclusiveWrite, ClaimName);
             Guid uuid = parameters.Uuid == Guid.Empty ? descriptor.Bdev.Uuid : parameters.Uuid;
             NvmfNamespace ns = new()
@@ -91,6 +93,20 @@ internal sealed class NamespaceAttachment(IBdevRegistry bdevs, Func<IReadOnlyLis
         {
             throw new SpindleException(Errno.EINVAL,
                 $"The bdev {bdev.Name} has {dataSize} bytes of data in a block; NVMe needs a power of two from 512.");
+        }
+    }
+
+    /// <summary>What the Zoned Namespace command set cannot tell a host of.</summary>
+    private static void CheckZones(IBdevDescriptor descriptor)
+    {
+        var bdev = descriptor.Bdev;
+        if (bdev.IsZoned && descriptor.HidesMetadata)
+            throw new SpindleException(Errno.ENOTSUP, $"namespace.hide_metadata: the bdev {bdev.Name} is zoned, and its zones are told to those alone who see its metadata; leave it out.");
+        // ZASL has no value below 2 pages of 4 KiB.
+        if (bdev.MaxZoneAppendBlocks != 0 && (ulong)bdev.MaxZoneAppendBlocks * (bdev.BlockSize - bdev.MetadataSize) < LeastAppend)
+        {
+            throw new SpindleException(Errno.EINVAL,
+                $"The bdev {bdev.Name} takes zone appends of up to {bdev.MaxZoneAppendBlocks} blocks; NVMe needs {LeastAppend} bytes.");
         }
     }
 

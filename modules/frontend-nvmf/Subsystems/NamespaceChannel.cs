@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
+using Spindle.Frontend.Nvmf.Commands.Io.Zones;
 using Spindle.Memory;
 
 namespace Spindle.Frontend.Nvmf.Subsystems;
@@ -8,6 +9,7 @@ namespace Spindle.Frontend.Nvmf.Subsystems;
 /// <summary>A poll group's door to a namespace's bdev, with what its commands need at hand. On the group's thread only.</summary>
 internal sealed class NamespaceChannel
 {
+    private readonly Stack<ZoneWalk> _walks = new();
     private Action? _drained;
 
     /// <summary>Another version of the bdev's module has taken over: the bdev is another object of the same geometry.</summary>
@@ -27,6 +29,9 @@ internal sealed class NamespaceChannel
         CanUnmap = Bdev.Supports(BdevIoType.Unmap);
         CanWrite = Bdev.Supports(BdevIoType.Write);
         FlushAfterForcedWrite = CanFlush && Bdev.WriteCache;
+        ZoneSize = Bdev.ZoneSizeBlocks;
+        CanAppend = ns.CanAppend;
+        LongestAppend = Bdev.MaxZoneAppendBlocks == 0 ? uint.MaxValue : Bdev.MaxZoneAppendBlocks;
         Exercise();
     }
 
@@ -94,6 +99,26 @@ internal sealed class NamespaceChannel
 
     /// <summary>A write that must be durable when it completes needs a flush.</summary>
     public bool FlushAfterForcedWrite { get; }
+
+    /// <summary>Blocks from one zone to the next; 0 for a namespace without zones.</summary>
+    public ulong ZoneSize { get; }
+
+    /// <summary>Zone appends are carried out.</summary>
+    public bool CanAppend { get; }
+
+    /// <summary>Blocks of the largest zone append.</summary>
+    public uint LongestAppend { get; }
+
+    /// <summary>The state of a command that goes over the zones.</summary>
+    [DataPath]
+    public ZoneWalk TakeWalk() => _walks.Count > 0 ? _walks.Pop() : NewWalk();
+
+    /// <summary>Takes it back.</summary>
+    [DataPath]
+    public void ReturnWalk(ZoneWalk walk) => _walks.Push(walk);
+
+    // As many as there were at a time, then never again.
+    private static ZoneWalk NewWalk() => new();
 
     /// <summary>Commands that use the channel.</summary>
     public int Outstanding { get; private set; }

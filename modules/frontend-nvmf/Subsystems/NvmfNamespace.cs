@@ -27,6 +27,12 @@ internal sealed class NvmfNamespace
     /// <summary>The ANA group, 1 to the subsystem's largest NSID.</summary>
     public required uint AnaGroupId { get; init; }
 
+    /// <summary>It is of the Zoned Namespace command set.</summary>
+    public bool IsZoned => Bdev.IsZoned;
+
+    /// <summary>The bdev takes zone appends. Reference tags that are block addresses would have to be made here, when the block is known: those bdevs are written only.</summary>
+    public bool CanAppend => IsZoned && Bdev.Supports(BdevIoType.ZoneAppend) && Bdev.DifType is DifType.None or DifType.Type3;
+
     /// <summary>Bytes of metadata that hosts see in each block, after its data.</summary>
     public uint MetadataSize => Descriptor.MetadataSize;
 

@@ -7,6 +7,7 @@ using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
 using Spindle.Bdev.Split;
+using Spindle.Bdev.ZoneBlock;
 using Spindle.Modules;
 
 namespace Spindle.ContractTests.Harness;
@@ -28,6 +29,7 @@ public sealed class ModuleHarness
     public TestModule Split { get; private set; } = null!;
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
+    public TestModule ZoneBlock { get; private set; } = null!;
     public PassthruModule PassthruModule { get; } = new();
 
     public static async Task<ModuleHarness> StartAsync(ContractHost host)
@@ -44,6 +46,7 @@ public sealed class ModuleHarness
         harness.Split = await host.AddModuleAsync(new SplitModule());
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());
+        harness.ZoneBlock = await host.AddModuleAsync(new ZoneBlockModule());
         return harness;
     }
 

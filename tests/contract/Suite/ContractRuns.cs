@@ -155,3 +155,28 @@ public sealed class Gpt_on_aio_of_4096_byte_blocks(ContractHost host) : BdevCont
     protected override Task<BdevSubject> CreateAsync() =>
         Subjects.GptAsync(Host, new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, 0), BlockSize = 4096, Fallocate = true });
 }
+
+/// <summary>Zones on malloc, as large as they are far apart.</summary>
+public sealed class Zones_on_malloc(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.ZoneBlockAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 512 }), zoneCapacity: 256);
+}
+
+/// <summary>Zones with gaps between them, and protection information in the blocks.</summary>
+public sealed class Zones_on_malloc_with_protection_information(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.ZoneBlockAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = Blocks, BlockSize = 4096, MdSize = 16, DifType = 1 }), zoneCapacity: 100);
+}
+
+/// <summary>Passthru, delay and error on zones on aio: what shows the zones of its base.</summary>
+public sealed class Zones_on_aio_below_a_stack(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync()
+    {
+        var zones = await Subjects.ZoneBlockAsync(Host, await Subjects.AioAsync(Host,
+            new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4096), BlockSize = 4096, Fallocate = true }), zoneCapacity: 200);
+        return await Subjects.ErrorAsync(Host, await Subjects.DelayAsync(Host, await Subjects.PassthruAsync(Host, zones), average: 5, p99: 50));
+    }
+}

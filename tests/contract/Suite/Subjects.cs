@@ -121,6 +121,14 @@ public static class Subjects
         }) with { UnmapsToZero = false, RestartAsync = null };
     }
 
+    /// <summary>Puts zones on a bdev. They are gone with it, and it keeps its size.</summary>
+    public static async Task<BdevSubject> ZoneBlockAsync(ContractHost host, BdevSubject lower, ulong zoneCapacity)
+    {
+        string name = ContractHost.NewName("zones");
+        await host.Modules.ZoneBlock.CallAsync("bdev_zone_block_create", $$"""{"base_bdev":"{{lower.Name}}","name":"{{name}}","zone_capacity":{{zoneCapacity}},"optimal_open_zones":1}""");
+        return On(lower, name, () => host.Modules.ZoneBlock.CallAsync("bdev_zone_block_delete", $$"""{"name":"{{name}}"}""")) with { GrowAsync = null, RestartAsync = null };
+    }
+
     /// <summary>A partition of 2048 blocks on a file that bdev-aio serves. It keeps its size.</summary>
     public static async Task<BdevSubject> GptAsync(ContractHost host, AioCreateParameters parameters)
     {

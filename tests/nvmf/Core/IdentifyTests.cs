@@ -165,7 +165,7 @@ public class IdentifyTests
     }
 
     [Fact]
-    public async Task Command_set_structures_of_the_NVM_command_set_only()
+    public async Task Command_set_structures_are_those_of_command_sets_that_there_are()
     {
         await using CoreBench bench = await CoreBench.StartAsync(subsystem: new SubsystemOptions { MaxWriteZeroesSizeKib = 64, MaxDiscardSizeKib = 100 });
         await bench.AddNamespaceAsync(new TestBdev("T0"));

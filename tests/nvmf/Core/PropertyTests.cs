@@ -16,6 +16,7 @@ public class PropertyTests
         ControllerCapabilities cap = new((await host.GetPropertyAsync(PropertyOffset.Cap, PropertySize.EightBytes)).Completion.Result);
         Assert.Equal((127, true, true), (cap.Mqes, cap.Cqr, cap.To > 0));
         Assert.Equal(CommandSetsSupported.NvmCommandSet, cap.Css);
+        Assert.False((await host.SetPropertyAsync(PropertyOffset.Cc, new ControllerConfiguration { Css = CommandSetSelected.AllSupportedIoCommandSets }.Raw)).Status.IsSuccess);
         Assert.Equal(cap.Raw & uint.MaxValue, (await host.GetPropertyAsync(PropertyOffset.Cap)).Completion.Result);
         Assert.Equal(cap.Raw >> 32, (await host.GetPropertyAsync(PropertyOffset.Cap + 4)).Completion.Result);
         Assert.Equal(0x0002_0000ul, (await host.GetPropertyAsync(PropertyOffset.Vs)).Completion.Result);
@@ -76,7 +77,7 @@ public class PropertyTests
     [InlineData(0x0000_C000u)]
     public void Configurations_that_are_not_supported_change_nothing(uint bits)
     {
-        ControllerRegisters registers = new(128);
+        ControllerRegisters registers = new(128, zoned: false);
         Assert.Null(registers.Write(bits | 1));
         Assert.Equal(0u, registers.Configuration.Raw);
         Assert.False(registers.IsEnabled);
@@ -90,7 +91,7 @@ public class PropertyTests
     public void The_state_machine_agrees_with_its_model(int seed)
     {
         Random random = new(seed);
-        ControllerRegisters registers = new(128);
+        ControllerRegisters registers = new(128, zoned: false);
         bool enabled = false, shuttingDown = false;
         for (int i = 0; i < 5000; i++)
         {

@@ -164,6 +164,43 @@ public sealed class VirtualUpgradeTests : IDisposable
         Assert.Equal(BdevIoStatus.Aborted, await heldAgain.WaitAsync(TimeSpan.FromSeconds(20)));
     }
 
+    [Fact]
+    public async Task Zones_keep_their_states_and_write_pointers()
+    {
+        _modules.Add("bdev-malloc", "0.1.0").Add("bdev-zone-block", "0.1.0", "0.2.0");
+        await using var host = await StartAsync("bdev-malloc", "bdev-zone-block");
+        await host.CallAsync("bdev_malloc_create", """{ "name": "M0", "num_blocks": 65536, "block_size": 512 }""");
+        await host.CallAsync("bdev_zone_block_create", """{ "name": "Z0", "base_bdev": "M0", "zone_capacity": 10000, "optimal_open_zones": 1 }""");
+        await host.CallAsync("bdev_zone_block_create", """{ "name": "Z1", "base_bdev": "later", "zone_capacity": 64, "optimal_open_zones": 1 }""");
+        const ulong size = 16384;
+        string before = await host.CallAsync("bdev_get_bdevs"), config = await host.CallAsync("framework_get_config", """{ "name": "bdev" }""");
+        await using (var zones = await ZoneAppender.StartAsync(host, "Z0"))
+        {
+            await zones.ManageAsync(0, BdevZoneAction.Reset);
+            await zones.ManageAsync(size, BdevZoneAction.Reset);
+            await zones.ManageAsync(size, BdevZoneAction.Open);
+            var appending = zones.AppendAsync(0, most: 9000);
+            foreach (string version in new[] { "0.2.0", "0.1.0", "0.2.0" })
+            {
+                await Task.Delay(20);
+                await UpgradeAsync(host, "bdev-zone-block", version);
+            }
+            zones.Stop();
+            int appended = await appending;
+            Assert.True(appended > 3, $"{appended} appends");
+            var now = await zones.LookAsync(4);
+            Assert.Equal((BdevZoneState.ImplicitlyOpen, (ulong)appended), (now[0].State, now[0].WritePointer));
+            Assert.Equal((BdevZoneState.ExplicitlyOpen, size), (now[1].State, now[1].WritePointer));
+            Assert.Equal((BdevZoneState.Full, (2 * size) + 10000), (now[2].State, now[2].WritePointer));
+        }
+        Assert.Equal(before, await host.CallAsync("bdev_get_bdevs"));
+        Assert.Equal(config, await host.CallAsync("framework_get_config", """{ "name": "bdev" }"""));
+        await host.CallAsync("bdev_malloc_create", """{ "name": "later", "num_blocks": 1024, "block_size": 512 }""");
+        Assert.NotNull(host.Bdevs.Find("Z1"));
+        foreach (string name in new[] { "M0", "later" }) await host.CallAsync("bdev_malloc_delete", $$"""{ "name": "{{name}}" }""");
+        Assert.Equal("[]", await host.CallAsync("bdev_get_bdevs"));
+    }
+
     /// <summary>A protective MBR and a primary table with partitions of SPDK's type, 512-byte blocks.</summary>
     private static void WriteTable(string path, uint blocks, params (ulong First, ulong Last)[] partitions)
     {

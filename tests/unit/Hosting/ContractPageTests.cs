@@ -10,7 +10,7 @@ public sealed class ContractPageTests
 {
     private static readonly (string Page, string[] Namespaces)[] s_areas =
     [
-        ("README.md", ["Spindle"]), ("bdevs.md", ["Spindle.Bdevs"]), ("threading.md", ["Spindle.Threading"]), ("io.md", ["Spindle.Io"]), ("memory.md", ["Spindle.Memory"]), ("rpc.md", ["Spindle.Rpc"]),
+        ("README.md", ["Spindle"]), ("bdevs.md", ["Spindle.Bdevs"]), ("zoned.md", ["Spindle.Bdevs"]), ("threading.md", ["Spindle.Threading"]), ("io.md", ["Spindle.Io"]), ("memory.md", ["Spindle.Memory"]), ("rpc.md", ["Spindle.Rpc"]),
         ("modules.md", ["Spindle.Modules"]), ("upgrades.md", ["Spindle.Modules"]), ("services.md", ["Spindle.Modules"]),
     ];
 

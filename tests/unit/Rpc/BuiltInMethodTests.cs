@@ -72,6 +72,35 @@ public sealed class BuiltInMethodTests : IAsyncLifetime
         }
     }
 
+    /// <summary>Zones that nobody does I/O on.</summary>
+    private sealed class ZonedBdev : Bdev
+    {
+        public ZonedBdev(string name) : base(name, "Zoned disk", 512, 1024)
+        {
+            ZoneSizeBlocks = 256;
+            MaxOpenZones = 3;
+            OptimalOpenZones = 2;
+        }
+
+        public override bool Supports(BdevIoType type) => type is BdevIoType.Read or BdevIoType.GetZoneInfo or BdevIoType.ZoneManagement;
+
+        protected override Spindle.Threading.IoChannel CreateChannel(Spindle.Threading.IStorageThread thread) => new MemoryBdev.Channel();
+
+        public override void Submit(Spindle.Threading.IoChannel channel, BdevIo io) => io.Complete(io.Generation, BdevIoStatus.Success);
+    }
+
+    [Fact]
+    public async Task A_zoned_bdev_is_shown_with_spdks_members_about_zones()
+    {
+        await AddAsync(new ZonedBdev("Z0"));
+        var bdev = Assert.Single((await CallAsync("bdev_get_bdevs", "{\"name\":\"Z0\"}")).EnumerateArray());
+        Assert.Equal(["claimed", "zoned", "zone_size", "max_open_zones", "optimal_open_zones", "supported_io_types"], Members(bdev).SkipWhile(name => name != "claimed").TakeWhile(name => name != "driver_specific"));
+        Assert.True(bdev.GetProperty("zoned").GetBoolean());
+        Assert.Equal((256, 3, 2), (bdev.GetProperty("zone_size").GetInt32(), bdev.GetProperty("max_open_zones").GetInt32(), bdev.GetProperty("optimal_open_zones").GetInt32()));
+        Assert.Equal((true, true, false), (bdev.GetProperty("supported_io_types").GetProperty("get_zone_info").GetBoolean(),
+            bdev.GetProperty("supported_io_types").GetProperty("zone_management").GetBoolean(), bdev.GetProperty("supported_io_types").GetProperty("zone_append").GetBoolean()));
+    }
+
     [Fact]
     public async Task A_bdev_is_shown_with_spdks_members()
     {

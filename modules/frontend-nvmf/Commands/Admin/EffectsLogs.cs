@@ -39,9 +39,10 @@ internal static class EffectsLogs
     private static readonly FeatureIdentifier[] s_namespaceFeatures = [FeatureIdentifier.ErrorRecovery, FeatureIdentifier.WriteAtomicityNormal];
     private static readonly FeatureIdentifier[] s_discoveryFeatures = [FeatureIdentifier.KeepAliveTimer, FeatureIdentifier.AsynchronousEventConfiguration];
 
-    /// <summary>Commands Supported and Effects.</summary>
-    public static byte[] Commands(NvmfController controller)
+    /// <summary>Commands Supported and Effects of a command set.</summary>
+    public static byte[] Commands(NvmfController controller, CommandSetIdentifier csi)
     {
+        bool zoned = csi == CommandSetIdentifier.ZonedNamespace;
         byte[] page = new byte[4096];
         ref CommandsSupportedAndEffectsLogPage log = ref WireBuffer.Ref<CommandsSupportedAndEffectsLogPage>(page);
         foreach (AdminOpcode opcode in s_adminCommands) log.Acs[(int)opcode] = Supported | CommandEffects.ControllerScope;
@@ -52,6 +53,10 @@ internal static class EffectsLogs
         if ((optional & OptionalNvmCommandSupport.Compare) != 0) log.Iocs[(int)NvmOpcode.Compare] = Reads;
         if ((optional & OptionalNvmCommandSupport.WriteZeroes) != 0) log.Iocs[(int)NvmOpcode.WriteZeroes] = Writes;
         if ((optional & OptionalNvmCommandSupport.DatasetManagement) != 0) log.Iocs[(int)NvmOpcode.DatasetManagement] = Writes;
+        if (!zoned) return page;
+        log.Iocs[(int)ZonedOpcode.ZoneManagementSend] = Writes;
+        log.Iocs[(int)ZonedOpcode.ZoneManagementReceive] = Reads;
+        if (IdentifyZonedData.SupportsAppend(controller.Subsystem)) log.Iocs[(int)ZonedOpcode.ZoneAppend] = Writes;
         return page;
     }
 

@@ -22,7 +22,7 @@ internal static class FeatureScope
         if (isSet && !broadcast && !ofNamespace) return new StatusField(CommandSpecificStatusCode.FeatureNotNamespaceSpecific, dnr: true);
         if (!ofNamespace || broadcast) return StatusField.Success;
         NvmfNamespace? ns = controller.Subsystem.View.FindNamespace(nsid);
-        if (ns is null) return AdminCommands.InvalidField;
+        if (ns is null || !controller.Shows(ns)) return AdminCommands.InvalidField;
         return AnaStatus(controller.GetAnaState(ns.AnaGroupId));
     }
 

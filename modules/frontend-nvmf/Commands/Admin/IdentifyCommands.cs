@@ -5,6 +5,7 @@ using Spindle.Frontend.Nvmf.Transport;
 using Spindle.Nvme;
 using Spindle.Nvme.Commands;
 using Spindle.Nvme.Identify;
+using Spindle.Nvme.Zoned;
 
 namespace Spindle.Frontend.Nvmf.Commands.Admin;
 
@@ -30,9 +31,9 @@ internal static class IdentifyCommands
             case IdentifyCns.Namespace:
                 return Namespace(controller, request);
             case IdentifyCns.ActiveNamespaceIdList:
-                return ActiveList(controller, request);
+                return ActiveList(controller, request, null);
             case IdentifyCns.IoCommandSetSpecificActiveNamespaceIdList:
-                return command.Csi == CommandSetIdentifier.Nvm ? ActiveList(controller, request) : AdminCommands.InvalidField;
+                return IsEnabled(controller, command.Csi) ? ActiveList(controller, request, command.Csi) : AdminCommands.InvalidField;
             case IdentifyCns.NamespaceIdentificationDescriptorList:
                 return Descriptors(controller, request);
             case IdentifyCns.IoCommandSetSpecificNamespace:
@@ -58,7 +59,7 @@ internal static class IdentifyCommands
         return status;
     }
 
-    private static StatusField ActiveList(NvmfController controller, NvmfRequest request)
+    private static StatusField ActiveList(NvmfController controller, NvmfRequest request, CommandSetIdentifier? csi)
     {
         uint after = request.Command.Nsid;
         if (after > HighestListStart) return AdminCommands.InvalidNamespace;
@@ -67,7 +68,7 @@ internal static class IdentifyCommands
         int count = 0;
         foreach (NvmfNamespace ns in controller.Subsystem.View.Namespaces)
         {
-            if (ns.Nsid <= after) continue;
+            if (ns.Nsid <= after || !controller.Shows(ns) || (csi is not null && csi != CommandSetOf(ns))) continue;
             list[count++] = ns.Nsid;
             if (count == list.Length) break;
         }
@@ -86,16 +87,25 @@ internal static class IdentifyCommands
         if (HasValue(eui64)) writer.TryAdd(NamespaceIdentifierType.Eui64, eui64);
         if (HasValue(nguid)) writer.TryAdd(NamespaceIdentifierType.Nguid, nguid);
         if (ns.Uuid != Guid.Empty) writer.TryAdd(ns.Uuid);
-        writer.TryAdd(CommandSetIdentifier.Nvm);
+        writer.TryAdd(CommandSetOf(ns));
         RequestData.Write(request, data);
         return StatusField.Success;
     }
 
     private static StatusField CommandSetNamespace(NvmfController controller, NvmfRequest request, CommandSetIdentifier csi)
     {
-        if (csi != CommandSetIdentifier.Nvm) return AdminCommands.InvalidField;
+        if (!IsEnabled(controller, csi)) return AdminCommands.InvalidField;
         StatusField status = Find(controller, request.Command.Nsid, out NvmfNamespace? ns);
         if (ns is null) return status.IsSuccess ? AdminCommands.InvalidNamespace : status;
+        if (csi == CommandSetIdentifier.ZonedNamespace)
+        {
+            if (!ns.IsZoned) return new StatusField(CommandSpecificStatusCode.InvalidIoCommandSet, dnr: true);
+            IdentifyNamespaceZoned zoned = default;
+            IdentifyZonedData.Fill(ns, ref zoned);
+            Write(request, ref zoned);
+            return status;
+        }
+        // The zoned command set includes this one.
         IdentifyNamespaceNvm data = default;
         IdentifyNamespaceData.Fill(ns, ref data);
         Write(request, ref data);
@@ -104,7 +114,14 @@ internal static class IdentifyCommands
 
     private static StatusField CommandSetController(NvmfController controller, NvmfRequest request, CommandSetIdentifier csi)
     {
-        if (csi != CommandSetIdentifier.Nvm) return AdminCommands.InvalidField;
+        if (!IsEnabled(controller, csi)) return AdminCommands.InvalidField;
+        if (csi == CommandSetIdentifier.ZonedNamespace)
+        {
+            IdentifyControllerZoned zoned = default;
+            IdentifyZonedData.Fill(controller, ref zoned);
+            Write(request, ref zoned);
+            return StatusField.Success;
+        }
         IdentifyControllerNvm data = default;
         IdentifyControllerData.Fill(controller.Subsystem.Options, ref data);
         Write(request, ref data);
@@ -126,7 +143,9 @@ internal static class IdentifyCommands
     private static StatusField CommandSets(NvmfController controller, NvmfRequest request, ushort cntid)
     {
         if (cntid != ushort.MaxValue && cntid != controller.Cntlid) return AdminCommands.InvalidField;
+        // The one combination that there is, of what CAP.CSS offers.
         IoCommandSetVector vector = IoCommandSetVector.Nvm;
+        if (controller.Registers.OffersAllCommandSets) vector |= IoCommandSetVector.ZonedNamespace;
         RequestData.Write(request, MemoryMarshal.AsBytes(new Span<IoCommandSetVector>(ref vector)));
         return StatusField.Success;
     }
@@ -137,8 +156,14 @@ internal static class IdentifyCommands
         ns = null;
         if (nsid == 0 || nsid > controller.Subsystem.Options.MaxNamespaces) return AdminCommands.InvalidNamespace;
         ns = controller.Subsystem.View.FindNamespace(nsid);
+        if (ns is not null && !controller.Shows(ns)) ns = null;
         return StatusField.Success;
     }
+
+    private static CommandSetIdentifier CommandSetOf(NvmfNamespace ns) => ns.IsZoned ? CommandSetIdentifier.ZonedNamespace : CommandSetIdentifier.Nvm;
+
+    private static bool IsEnabled(NvmfController controller, CommandSetIdentifier csi) =>
+        csi == CommandSetIdentifier.Nvm || (csi == CommandSetIdentifier.ZonedNamespace && controller.Registers.AllCommandSets);
 
     private static bool HasValue(ReadOnlySpan<byte> bytes) => bytes.ContainsAnyExcept((byte)0);
 

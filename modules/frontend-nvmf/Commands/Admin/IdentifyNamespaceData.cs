@@ -73,7 +73,8 @@ internal static class IdentifyNamespaceData
         data.Nows = ZeroBased(transferBlocks);
         data.Nacwu = bdev.AtomicCompareAndWriteBlocks == 0 ? (ushort)0 : (ushort)(bdev.AtomicCompareAndWriteBlocks - 1);
         // Linux splits at NOIOB and cannot do so above MDTS.
-        if (bdev.WriteUnitBlocks <= 1) data.Noiob = (ushort)Math.Min(Math.Min(bdev.OptimalIoBoundary, transferBlocks), ushort.MaxValue);
+        // At zones it splits anyway, and takes no other boundary.
+        if (bdev.WriteUnitBlocks <= 1 && !ns.IsZoned) data.Noiob = (ushort)Math.Min(Math.Min(bdev.OptimalIoBoundary, transferBlocks), ushort.MaxValue);
     }
 
     private static ushort ZeroBased(uint count) => (ushort)(Math.Clamp(count, 1, 65536) - 1);

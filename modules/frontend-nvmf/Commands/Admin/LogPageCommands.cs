@@ -32,7 +32,14 @@ internal static class LogPageCommands
             DiscoveryLogRequest.Start(controller, request, offset, length, command.RetainAsynchronousEvent);
             return;
         }
-        byte[]? contents = controller.Subsystem.IsDiscovery ? BuildForDiscovery(controller, page) : Build(controller, page, command.Lsp);
+        // One that is enabled; others have no commands here.
+        CommandSetIdentifier csi = CommandSet(controller, ref command);
+        if (page == LogPageIdentifier.CommandsSupportedAndEffects && csi is not (CommandSetIdentifier.Nvm or CommandSetIdentifier.ZonedNamespace))
+        {
+            request.Complete(AdminCommands.InvalidField);
+            return;
+        }
+        byte[]? contents = controller.Subsystem.IsDiscovery ? BuildForDiscovery(controller, page) : Build(controller, page, command.Lsp, csi);
         if (contents is null || offset >= (ulong)contents.Length)
         {
             request.Complete(contents is null ? new StatusField(CommandSpecificStatusCode.InvalidLogPage, dnr: true) : AdminCommands.InvalidField);
@@ -42,6 +49,10 @@ internal static class LogPageCommands
         OnRead(controller, page, command.RetainAsynchronousEvent);
         request.Complete(StatusField.Success);
     }
+
+    /// <summary>The command set that a page is asked for; the field means nothing to a host that has not enabled all of them.</summary>
+    private static CommandSetIdentifier CommandSet(NvmfController controller, ref GetLogPageCommand command) =>
+        controller.Registers.AllCommandSets ? command.Csi : CommandSetIdentifier.Nvm;
 
     private static void OnRead(NvmfController controller, LogPageIdentifier page, bool retain)
     {
@@ -64,7 +75,7 @@ internal static class LogPageCommands
         _ => null,
     };
 
-    private static byte[]? Build(NvmfController controller, LogPageIdentifier page, byte parameter) => page switch
+    private static byte[]? Build(NvmfController controller, LogPageIdentifier page, byte parameter, CommandSetIdentifier csi) => page switch
     {
         LogPageIdentifier.SupportedLogPages => EffectsLogs.SupportedPages(controller),
         // No entry is in use: every error is told in the completion of its command.
@@ -72,7 +83,7 @@ internal static class LogPageCommands
         LogPageIdentifier.SmartHealthInformation => Health(),
         LogPageIdentifier.FirmwareSlotInformation => FirmwareSlots(),
         LogPageIdentifier.ChangedNamespaceList => ChangedNamespaces(controller),
-        LogPageIdentifier.CommandsSupportedAndEffects => EffectsLogs.Commands(controller),
+        LogPageIdentifier.CommandsSupportedAndEffects => EffectsLogs.Commands(controller, csi),
         LogPageIdentifier.AsymmetricNamespaceAccess when controller.Subsystem.Options.AnaReporting =>
             AnaLog.Build(controller, groupsOnly: (parameter & AnaLogSpecificParameter.ReturnGroupsOnly) != 0),
         LogPageIdentifier.FeatureIdentifiersSupportedAndEffects => EffectsLogs.SupportedFeatures(controller),

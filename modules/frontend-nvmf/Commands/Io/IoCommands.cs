@@ -1,4 +1,5 @@
 using Spindle.Frontend.Nvmf.Commands.Admin;
+using Spindle.Frontend.Nvmf.Commands.Io.Zones;
 using Spindle.Frontend.Nvmf.Controllers;
 using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Frontend.Nvmf.Transport;
@@ -21,7 +22,7 @@ internal static class IoCommands
             return;
         }
         NamespaceChannel? channel = queuePair.Namespaces?.Find(request.Command.Nsid);
-        if (channel is null)
+        if (channel is null || (channel.ZoneSize != 0 && !controller.Registers.AllCommandSets))
         {
             request.Complete(new StatusField(GenericStatusCode.InvalidNamespaceOrFormat, dnr: true));
             return;
@@ -53,6 +54,7 @@ internal static class IoCommands
         if ((NvmOpcode)request.Command.Opcode != NvmOpcode.Read || request.Command.Fuse != FusedOperation.Normal
             || queuePair.Controller is not { Registers.IsEnabled: true } controller
             || queuePair.Namespaces?.Find(request.Command.Nsid) is not { } channel
+            || (channel.ZoneSize != 0 && !controller.Registers.AllCommandSets)
             || (controller.Subsystem.Options.AnaReporting && !FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId)).IsSuccess)
             || (channel.HasProtection && ReadWriteCommands.Inserts(request))
             || !ReadWriteCommands.Check(channel, request, out ulong offset, out uint blocks).IsSuccess) return null;
@@ -77,6 +79,9 @@ internal static class IoCommands
                 break;
             case NvmOpcode.DatasetManagement when channel.CanUnmap:
                 DatasetManagement.Carry(channel, request);
+                break;
+            case var _ when channel.ZoneSize != 0:
+                ZonedCommands.Carry(channel, request);
                 break;
             default:
                 // Among them the reservation commands, which ONCS does not announce.

@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Frontend.Nvmf.Commands.Io.Zones;
 using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Frontend.Nvmf.Transport;
 using Spindle.Nvme.Commands;
@@ -24,6 +25,8 @@ internal static class ReadWriteCommands
             return;
         }
         StatusField status = Check(channel, request, out ulong offset, out uint blocks);
+        if (status.IsSuccess && channel.ZoneSize != 0 && (NvmOpcode)request.Command.Opcode == NvmOpcode.Write && ZonedCommands.CrossesZone(channel, offset, blocks))
+            status = new StatusField(CommandSpecificStatusCode.ZonedBoundaryError, dnr: true);
         if (!status.IsSuccess)
         {
             request.Complete(status);
@@ -77,7 +80,8 @@ internal static class ReadWriteCommands
         return offset <= size && blocks <= size - offset;
     }
 
-    private static bool MustBeDurable(NamespaceChannel channel, NvmfRequest request) => channel.FlushAfterForcedWrite
+    /// <summary>True when the command is to be durable when it completes, and is not so yet.</summary>
+    public static bool MustBeDurable(NamespaceChannel channel, NvmfRequest request) => channel.FlushAfterForcedWrite
         && ((request.Command.As<NvmIoCommand>().Flags & NvmIoFlags.ForceUnitAccess) != 0 || !request.QueuePair.Controller!.Features.WriteCacheEnabled);
 
     private static void OnForcedWriteDone(object? state, in BdevIoResult result)

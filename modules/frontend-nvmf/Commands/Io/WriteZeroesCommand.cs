@@ -1,4 +1,5 @@
 using Spindle.Bdevs;
+using Spindle.Frontend.Nvmf.Commands.Io.Zones;
 using Spindle.Frontend.Nvmf.Subsystems;
 using Spindle.Frontend.Nvmf.Transport;
 using Spindle.Nvme.Commands;
@@ -25,6 +26,10 @@ internal static class WriteZeroesCommand
         else if (!ReadWriteCommands.IsInRange(channel, command.Slba, blocks))
         {
             request.Complete(new StatusField(GenericStatusCode.LbaOutOfRange, dnr: true));
+        }
+        else if (ZonedCommands.CrossesZone(channel, command.Slba, blocks))
+        {
+            request.Complete(new StatusField(CommandSpecificStatusCode.ZonedBoundaryError, dnr: true));
         }
         else
         {

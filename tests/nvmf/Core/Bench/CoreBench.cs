@@ -118,7 +118,7 @@ internal sealed class CoreBench : IAsyncDisposable
     }
 
     /// <summary>Makes a bdev and adds it to the subsystem.</summary>
-    public async Task<TestBdev> AddNamespaceAsync(TestBdev bdev, uint nsid = 0, uint anaGroup = 0)
+    public async Task<T> AddNamespaceAsync<T>(T bdev, uint nsid = 0, uint anaGroup = 0) where T : Bdev
     {
         await RunAsync(async () =>
         {

@@ -18,6 +18,7 @@ internal sealed class FakeHost(CoreBench bench)
     public string SubNqn { get; init; } = CoreBench.Subsystem;
     public NvmfTransportAddress? Address { get; init; }
     public uint Kato { get; init; }
+    public CommandSetSelected CommandSets { get; init; }
     public FakeConnection Admin { get; private set; } = null!;
     public List<FakeConnection> Io { get; } = [];
     public ushort Cntlid { get; set; } = NvmeConstants.DynamicControllerId;
@@ -29,7 +30,7 @@ internal sealed class FakeHost(CoreBench bench)
         Outcome connected = await SendConnectAsync(Admin, 0);
         Assert.True(connected.Status.IsSuccess, connected.Status.ToString());
         Cntlid = ConnectResponse.Cntlid(connected.Completion.Cdw0);
-        await SetConfigurationAsync(new ControllerConfiguration { En = true, Iosqes = 6, Iocqes = 4 });
+        await SetConfigurationAsync(new ControllerConfiguration { En = true, Css = CommandSets, Iosqes = 6, Iocqes = 4 });
         for (int i = 1; i <= ioQueues; i++) await AddIoQueueAsync((ushort)i);
         return this;
     }
@@ -107,14 +108,15 @@ internal sealed class FakeHost(CoreBench bench)
         return Admin.SendAsync(sqe, toHost: length);
     }
 
-    public async Task<T> IdentifyAsync<T>(IdentifyCns cns, uint nsid = 0) where T : unmanaged
+    public async Task<T> IdentifyAsync<T>(IdentifyCns cns, uint nsid = 0, CommandSetIdentifier csi = CommandSetIdentifier.Nvm) where T : unmanaged
     {
-        Outcome outcome = await IdentifyAsync(cns, nsid);
+        Outcome outcome = await IdentifyAsync(cns, nsid, csi);
         Assert.True(outcome.Status.IsSuccess, outcome.Status.ToString());
         return WireBuffer.Read<T>(outcome.Data);
     }
 
-    public Task<Outcome> LogAsync(LogPageIdentifier page, int length, ulong offset = 0, bool retain = false, byte parameter = 0, uint nsid = 0, int? buffer = null)
+    public Task<Outcome> LogAsync(LogPageIdentifier page, int length, ulong offset = 0, bool retain = false, byte parameter = 0, uint nsid = 0, int? buffer = null,
+        CommandSetIdentifier csi = CommandSetIdentifier.Nvm)
     {
         SubmissionQueueEntry sqe = new() { Opcode = (byte)AdminOpcode.GetLogPage, Nsid = nsid };
         ref GetLogPageCommand command = ref sqe.As<GetLogPageCommand>();
@@ -123,6 +125,7 @@ internal sealed class FakeHost(CoreBench bench)
         command.Lpo = offset;
         command.RetainAsynchronousEvent = retain;
         command.Lsp = parameter;
+        command.Csi = csi;
         return Admin.SendAsync(sqe, toHost: buffer ?? length);
     }
 
