@@ -6,7 +6,10 @@ namespace Spindle.Host.Bdevs;
 /// <summary>Whether a bdev's geometry makes sense; everything behind relies on it.</summary>
 internal static class BdevGeometry
 {
-    internal static void Check(Bdev bdev)
+    /// <param name="bdev">The bdev.</param>
+    /// <param name="bufferSize">Bytes of the host's largest buffer.</param>
+    /// <exception cref="SpindleException">EINVAL: a member makes no sense.</exception>
+    internal static void Check(Bdev bdev, uint bufferSize)
     {
         if (string.IsNullOrWhiteSpace(bdev.Name)) throw Invalid(bdev, "Name", "is empty");
         if (bdev.Name.Length > 255) throw Invalid(bdev, "Name", "is longer than 255 characters");
@@ -20,9 +23,22 @@ internal static class BdevGeometry
         if (bdev.DifType != DifType.None) BdevProtection.Check(bdev);
         if (bdev.SplitOnOptimalIoBoundary && bdev.OptimalIoBoundary == 0) throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), "is 0, but I/O is to be split at it");
         if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1 && bdev.MaxRwBlocks != 0 && bdev.MaxRwBlocks < bdev.WriteUnitBlocks) throw Invalid(bdev, nameof(Bdev.MaxRwBlocks), "is less than a write unit");
+        if (bdev.SplitOnWriteUnit && bdev.WriteUnitBlocks > 1) CheckWriteUnit(bdev, bufferSize);
         if (bdev.MaxSegments < 0) throw Invalid(bdev, nameof(Bdev.MaxSegments), "is negative");
         if (bdev.IsZoned) CheckZones(bdev);
         else CheckNoZones(bdev);
+    }
+
+    private static void CheckWriteUnit(Bdev bdev, uint bufferSize)
+    {
+        if (bdev.SplitOnOptimalIoBoundary && bdev.OptimalIoBoundary % bdev.WriteUnitBlocks != 0)
+            throw Invalid(bdev, nameof(Bdev.OptimalIoBoundary), $"is {bdev.OptimalIoBoundary}; writes are split at it, so it must be a multiple of a write unit, {bdev.WriteUnitBlocks} blocks");
+        // Memory that does not fit these is copied together, a write unit at least at a time.
+        bool copies = bdev.RequiredAlignment > 1 || bdev.MaxSegments > 0 || bdev.MaxSegmentSize > 0;
+        ulong unit = (ulong)bdev.WriteUnitBlocks * bdev.BlockSize;
+        if (!copies || unit <= Math.Min(bufferSize, bdev.MaxSegmentSize == 0 ? uint.MaxValue : bdev.MaxSegmentSize)) return;
+        throw Invalid(bdev, nameof(Bdev.WriteUnitBlocks), $"is {bdev.WriteUnitBlocks}, {unit} bytes: with {nameof(Bdev.RequiredAlignment)}, {nameof(Bdev.MaxSegments)} or " +
+            $"{nameof(Bdev.MaxSegmentSize)} it must fit one segment and a buffer of {bufferSize} bytes (large_bufsize of iobuf_set_options)");
     }
 
     private static void CheckZones(Bdev bdev)
@@ -50,7 +66,7 @@ internal static class BdevGeometry
     }
 
     /// <summary>Refuses a bdev of another version of a module that those who have the old one open would take for another disk.</summary>
-    internal static void CheckReplacement(Bdev old, Bdev next)
+    internal static void CheckReplacement(Bdev old, Bdev next, uint bufferSize)
     {
         if (ReferenceEquals(old, next) || next.HostEntry is not null) throw NoReplacement(old, "is registered already");
         Same("Name", old.Name, next.Name);
@@ -67,7 +83,7 @@ internal static class BdevGeometry
         Same(nameof(Bdev.MaxZoneAppendBlocks), old.MaxZoneAppendBlocks, next.MaxZoneAppendBlocks);
         Same(nameof(Bdev.MaxOpenZones), old.MaxOpenZones, next.MaxOpenZones);
         Same(nameof(Bdev.MaxActiveZones), old.MaxActiveZones, next.MaxActiveZones);
-        Check(next);
+        Check(next, bufferSize);
         foreach (var type in Enum.GetValues<BdevIoType>())
             if (old.Supports(type) && !next.Supports(type)) throw NoReplacement(old, $"does not support {type}, which the old one does");
 

@@ -117,7 +117,7 @@ internal sealed class BdevHandover
         {
             var next = state.Bdevs.FirstOrDefault(b => b.Name == old.Name)?.Replacement
                 ?? throw new SpindleException(Errno.EPROTO, $"The new version has no bdev for '{old.Name}'.");
-            BdevGeometry.CheckReplacement(old, next);
+            BdevGeometry.CheckReplacement(old, next, _registry.Iobuf.LargeBufferSize);
             _registry.Threads.RegisterDevice(next, "bdev_module_" + next.Name);
             _registered.Add(next);
             _next.Add(entry, next);

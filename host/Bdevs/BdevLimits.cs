@@ -28,8 +28,9 @@ internal sealed class BdevLimits
         EmulatesCompare = !bdev.Supports(BdevIoType.Compare) && bdev.Supports(BdevIoType.Read);
         // What was written in a zone is not written again in place, and several writes at once come to no order.
         EmulatesCompareAndWrite = !IsZoned && !bdev.Supports(BdevIoType.CompareAndWrite) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
-        EmulatesWriteZeroes = !bdev.Supports(BdevIoType.WriteZeroes) && bdev.Supports(BdevIoType.Write);
-        EmulatesCopy = !IsZoned && !bdev.Supports(BdevIoType.Copy) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write);
+        // What must be written in one go comes out of one buffer.
+        EmulatesWriteZeroes = !bdev.Supports(BdevIoType.WriteZeroes) && bdev.Supports(BdevIoType.Write) && (ulong)WriteUnit * BlockSize <= Math.Min(BdevRegistry.ZeroesSize, MaxSegmentSize);
+        EmulatesCopy = !IsZoned && !bdev.Supports(BdevIoType.Copy) && bdev.Supports(BdevIoType.Read) && bdev.Supports(BdevIoType.Write) && WriteUnit <= BounceBlocks;
     }
 
     public readonly uint BlockSize;

@@ -154,7 +154,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         var zeroes = _queue.Entry.Registry.Zeroes;
         var limits = _queue.Limits;
         ulong blocks = Math.Min(LimitTransfer(_left), Math.Min(zeroes.Length, limits.MaxSegmentSize) / limits.BlockSize);
-        if (blocks == 0) blocks = 1;
+        blocks = Math.Max(limits.WriteUnit, blocks - blocks % limits.WriteUnit);
         Span<IoVec> one = [zeroes.Slice(0, (uint)blocks * limits.BlockSize)];
         int error = _queue.Issue(BdevIoType.Write, one, [], _offset, blocks, s_onPiece, this, null, 0, _lockOwner);
         if (error == 0) Consume(blocks);
@@ -170,7 +170,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
             if (error == 0) Consume(native);
             return error;
         }
-        ulong blocks = Math.Min(LimitTransfer(_left), _queue.Limits.BounceBlocks);
+        ulong blocks = LimitTransfer(Math.Min(_left, _queue.Limits.BounceBlocks));
         var job = _queue.TakeBounceJob();
         job.StartCopy(_offset, _source, blocks, s_onPiece, this, _lockOwner);
         Consume(blocks);
@@ -193,9 +193,9 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         bool bounce = _bounce || (_type == BdevIoType.Compare && limits.EmulatesCompare);
         ulong blocks = LimitTransfer(bounce ? Math.Min(_left, limits.BounceBlocks) : _left);
         int count = Gather(ref blocks, bounce ? int.MaxValue : limits.MaxSegments, bounce ? uint.MaxValue : limits.MaxSegmentSize);
-        if (count == 0)
+        if (count == 0 || (_type == BdevIoType.Write && blocks % limits.WriteUnit != 0))
         {
-            // Not even one block fits the bdev's number of segments: copy it together.
+            // Not even one block, or not a write unit, fits the bdev's segments: copy it together.
             bounce = true;
             blocks = LimitTransfer(Math.Min(_left, limits.BounceBlocks));
             count = Gather(ref blocks, int.MaxValue, uint.MaxValue);
@@ -240,8 +240,7 @@ internal sealed unsafe class BdevRangeJob : BdevIoWait
         var limits = _queue.Limits;
         blocks = Math.Min(blocks, limits.MaxRwBlocks);
         blocks = limits.UpToBoundary(_offset, blocks);
-        if (limits.WriteUnit > 1 && blocks > limits.WriteUnit && _type is BdevIoType.Write or BdevIoType.WriteZeroes or BdevIoType.Copy)
-            blocks -= blocks % limits.WriteUnit;
+        if (limits.WriteUnit > 1 && _type is BdevIoType.Write or BdevIoType.WriteZeroes or BdevIoType.Copy) blocks -= blocks % limits.WriteUnit;
         return blocks;
     }
 

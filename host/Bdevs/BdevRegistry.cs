@@ -110,7 +110,7 @@ public sealed partial class BdevRegistry : IDisposable
         }
     }
 
-    private const uint ZeroesSize = 1024 * 1024;
+    internal const uint ZeroesSize = 1024 * 1024;
 
     /// <summary>All registered bdevs in the order of registration.</summary>
     public IReadOnlyList<Bdev> All
@@ -196,7 +196,7 @@ public sealed partial class BdevRegistry : IDisposable
     /// <summary>Makes a bdev known, and has it examined.</summary>
     internal void Register(Bdev bdev, string module, IModuleContext? context)
     {
-        BdevGeometry.Check(bdev);
+        BdevGeometry.Check(bdev, Iobuf.LargeBufferSize);
         if (bdev.Uuid == Guid.Empty) bdev.Uuid = Guid.NewGuid();
         var entry = new BdevEntry(this, bdev);
         lock (_lock)

@@ -57,6 +57,77 @@ public sealed class EmulationAndSplittingTests(ContractHost host) : TestBdevTest
         Assert.Equal("", broken);
     }
 
+    [Theory]
+    [InlineData(4u, 0u, 0, 1u, 0u)]
+    [InlineData(4u, 10u, 0, 1u, 0u)]
+    [InlineData(3u, 0u, 2, 1u, 0u)]
+    [InlineData(3u, 7u, 1, 512u, 0u)]
+    [InlineData(8u, 0u, 0, 4096u, 16u)]
+    [InlineData(5u, 20u, 3, 1u, 10u)]
+    public async Task Writes_are_whole_write_units_however_they_are_split(uint unit, uint maxRwBlocks, int maxSegments, uint alignment, uint boundary)
+    {
+        const uint blockSize = 4096, blocks = 480;
+        var bdev = await RegisterAsync(name => new TestBdev(name, blockSize, blocks, alignment, maxRwBlocks, maxSegments, unit, boundary));
+        string broken = "";
+        int writes = 0;
+        bdev.OnSubmit = (self, io) =>
+        {
+            if (io.Type == BdevIoType.Write) writes++;
+            if (io.Type == BdevIoType.Write && (io.OffsetBlocks % unit != 0 || io.NumBlocks % unit != 0 || io.NumBlocks == 0)) broken = $"a write of {io.NumBlocks} blocks at {io.OffsetBlocks}";
+            if (maxRwBlocks != 0 && io.NumBlocks > maxRwBlocks) broken = $"{io.NumBlocks} blocks";
+            if (maxSegments != 0 && io.IovCount > maxSegments) broken = $"{io.IovCount} segments";
+            if (boundary != 0 && io.OffsetBlocks % boundary + io.NumBlocks > boundary) broken = $"{io.NumBlocks} blocks at {io.OffsetBlocks} cross a boundary";
+            self.CarryOut(io);
+        };
+        var client = await OpenAsync(bdev.Name);
+        var random = new Random(3);
+        byte[] model = new byte[blocks * blockSize];
+        int units = (int)(blocks / unit);
+        for (int i = 0; i < 60; i++)
+        {
+            uint count = (uint)random.Next(1, Math.Min(40, units)) * unit, at = (uint)random.Next(0, units - (int)(count / unit) + 1) * unit;
+            var place = model.AsMemory((int)(at * blockSize), (int)(count * blockSize));
+            switch (random.Next(4))
+            {
+                case 0:
+                    Assert.True((await client.WriteZeroesAsync(at, count)).IsSuccess);
+                    place.Span.Clear();
+                    break;
+                case 1 when at + (2 * count) <= blocks:
+                    Assert.True((await client.CopyAsync(at + count, at, count)).IsSuccess);
+                    place.CopyTo(model.AsMemory((int)((at + count) * blockSize)));
+                    break;
+                default:
+                    using (var buffer = new TestBuffer(TestBuffer.OddSplit(random, place.Length, random.Next(1, 12)), random.Next(2) * random.Next(64)))
+                    {
+                        byte[] data = RandomBytes(random, (ulong)place.Length);
+                        buffer.Set(data);
+                        data.CopyTo(place);
+                        Assert.True((await client.WriteAsync(buffer, at, count)).IsSuccess);
+                    }
+                    break;
+            }
+        }
+        Assert.Equal("", broken);
+        Assert.True(writes > 60);
+        Assert.Equal(model, await client.ReadBytesAsync(0, blocks));
+        using var one = new TestBuffer((int)blockSize);
+        Assert.Equal(-Errno.EINVAL, (await client.WriteAsync(one, 0, 1)).Error);
+        Assert.Equal(-Errno.EINVAL, (await client.WriteZeroesAsync(1, unit)).Error);
+    }
+
+    [Theory]
+    [InlineData(4u, 1u, 0, 6u, "OptimalIoBoundary")]
+    [InlineData(64u, 512u, 0, 0u, "WriteUnitBlocks")]
+    [InlineData(64u, 1u, 4, 0u, "WriteUnitBlocks")]
+    public async Task A_write_unit_that_cannot_be_kept_is_refused_by_member(uint unit, uint alignment, int maxSegments, uint boundary, string member)
+    {
+        var refused = await Assert.ThrowsAsync<SpindleException>(() =>
+            RegisterAsync(name => new TestBdev(name, 4096, 512, alignment, maxSegments: maxSegments, writeUnit: unit, boundary: boundary)));
+        Assert.Equal(Errno.EINVAL, refused.Errno);
+        Assert.Contains(member, refused.Message);
+    }
+
     [Fact]
     public async Task Write_zeroes_is_emulated_by_writes()
     {

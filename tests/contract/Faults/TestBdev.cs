@@ -8,13 +8,17 @@ public sealed class TestBdev : Spindle.Bdevs.Bdev
 {
     private readonly byte[] _data;
 
-    public TestBdev(string name, uint blockSize = 512, ulong blocks = 2048, uint alignment = 1, uint maxRwBlocks = 0, int maxSegments = 0)
+    public TestBdev(string name, uint blockSize = 512, ulong blocks = 2048, uint alignment = 1, uint maxRwBlocks = 0, int maxSegments = 0, uint writeUnit = 1, uint boundary = 0)
         : base(name, "test", blockSize, blocks)
     {
         _data = new byte[blockSize * blocks];
         RequiredAlignment = alignment;
         MaxRwBlocks = maxRwBlocks;
         MaxSegments = maxSegments;
+        WriteUnitBlocks = writeUnit;
+        SplitOnWriteUnit = writeUnit > 1;
+        OptimalIoBoundary = boundary;
+        SplitOnOptimalIoBoundary = boundary > 0;
     }
 
     /// <summary>What to do with an I/O; carries it out and completes it when absent.</summary>
