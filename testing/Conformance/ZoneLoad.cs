@@ -25,7 +25,7 @@ internal static class ZoneLoad
         var info = new BdevZoneInfo[1];
         if (!result.Add(await client.GetZoneInfoAsync(zone, info))) return;
         ulong capacity = info[0].Capacity, most = Math.Min(8, capacity), at = 0;
-        using var buffer = new TestBuffer((int)(most * client.Bdev.BlockSize));
+        using var buffer = new TestBuffer((int)(most * client.BlockSize));
         bool known = false;
         byte[]? kept = null;
         for (int i = 0; i < minimum || !stop.IsCancellationRequested; i++)

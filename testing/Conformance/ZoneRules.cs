@@ -228,7 +228,7 @@ internal static class ZoneRules
 
     private static async Task RefusedAsync(BdevClient client, ulong offset, ulong blocks, string what)
     {
-        using var buffer = new TestBuffer((int)(blocks * client.Bdev.BlockSize));
+        using var buffer = new TestBuffer((int)(blocks * client.BlockSize));
         var outcome = await client.WriteAsync(buffer, offset, blocks);
         // The host refuses what crosses into the next zone.
         if (outcome.Error != -Errno.EINVAL) Refused(outcome, what);

@@ -105,7 +105,7 @@ internal sealed class ZoneModelRun
     {
         _clients = clients;
         _zones = zones;
-        _blockSize = (int)clients[0].Bdev.BlockSize;
+        _blockSize = (int)clients[0].BlockSize;
         _keepsData = keepsData;
         // One that has to be copied must fit a buffer of the host's; this is far below.
         uint most = clients[0].Bdev.MaxZoneAppendBlocks;
@@ -118,7 +118,7 @@ internal sealed class ZoneModelRun
         var bdev = clients[0].Bdev;
         for (int i = 0; i < zones; i++) Check.Succeeded(await clients[0].ZoneManagementAsync((ulong)i * bdev.ZoneSizeBlocks, BdevZoneAction.Reset), "reset of a zone");
         var infos = await clients[0].GetZonesAsync(0, zones);
-        return new ZoneModelRun(clients, [.. infos.Select(info => new Zone(info, (int)bdev.BlockSize))], keepsData);
+        return new ZoneModelRun(clients, [.. infos.Select(info => new Zone(info, (int)clients[0].BlockSize))], keepsData);
     }
 
     /// <returns>Null, or what differed at which step.</returns>

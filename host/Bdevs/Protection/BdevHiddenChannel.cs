@@ -46,7 +46,7 @@ internal sealed class BdevHiddenChannel(BdevChannel whole) : IBdevChannel
     public int CompareAndWrite(ReadOnlySpan<IoVec> compare, ReadOnlySpan<IoVec> write, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state)
     {
         int error = whole.CheckCompareAndWrite(compare, write, offsetBlocks, numBlocks);
-        if (error == 0 && !whole.Bdev.Supports(BdevIoType.Read)) error = -Errno.ENOTSUP;
+        if (error == 0 && (whole.Bdev.IsZoned || !whole.Bdev.Supports(BdevIoType.Read))) error = -Errno.ENOTSUP;
         return error != 0 ? error : _queue.StartCompareAndWrite(compare, write, offsetBlocks, numBlocks, callback, state, hidesMetadata: true);
     }
 
@@ -66,6 +66,12 @@ internal sealed class BdevHiddenChannel(BdevChannel whole) : IBdevChannel
     public int SeekData(ulong offsetBlocks, BdevIoCallback callback, object? state) => whole.SeekData(offsetBlocks, callback, state);
 
     public int SeekHole(ulong offsetBlocks, BdevIoCallback callback, object? state) => whole.SeekHole(offsetBlocks, callback, state);
+
+    public int GetZoneInfo(ulong zoneStart, Memory<BdevZoneInfo> zones, BdevIoCallback callback, object? state) => whole.GetZoneInfo(zoneStart, zones, callback, state);
+
+    // A zone append is refused: its metadata cannot be made before it is known where it writes.
+    [DataPath]
+    public int ZoneManagement(ulong zoneStart, BdevZoneAction action, BdevIoCallback callback, object? state) => whole.ZoneManagement(zoneStart, action, callback, state);
 
     public int QueueIoWait(BdevIoWait entry) => whole.QueueIoWait(entry);
 

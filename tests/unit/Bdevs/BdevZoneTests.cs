@@ -27,8 +27,10 @@ public sealed class BdevZoneTests : IDisposable
         private int _underWay;
 
         public ZonedBdev(ulong size = Size, ulong blocks = Size * Zones, uint append = 0, uint open = 0, uint active = 0, uint optimal = 0, uint boundary = 0, uint unit = 1,
-            uint alignment = 1, uint maxRw = 0, IEnumerable<BdevIoType>? types = null) : base("z", "Zoned disk", 512, blocks)
+            uint alignment = 1, uint maxRw = 0, IEnumerable<BdevIoType>? types = null, uint metadata = 0) : base("z", "Zoned disk", 512 + metadata, blocks)
         {
+            MetadataSize = metadata;
+            MetadataInterleaved = metadata != 0;
             ZoneSizeBlocks = size;
             MaxZoneAppendBlocks = append;
             MaxOpenZones = open;
@@ -244,6 +246,29 @@ public sealed class BdevZoneTests : IDisposable
         await channel.IoAsync((c, cb, s) => c.Compare([Vector(2)], Size - 1, 2, cb, s));
         Assert.Equal([(BdevIoType.Read, Size - 1), (BdevIoType.Read, Size)], bdev.Seen.Select(io => (io.Type, io.Offset)));
     });
+
+    [Fact]
+    public async Task Who_does_not_see_metadata_has_zones_but_no_appends()
+    {
+        await using var host = await BdevHost.StartAsync();
+        await host.RunAsync(async () =>
+        {
+            host.Bdevs.Register(new ZonedBdev(metadata: 8));
+            var descriptor = host.Bdevs.Open("z", new BdevOpenOptions { Write = true, HideMetadata = true }, static (_, _, _) => { });
+            var channel = descriptor.GetChannel();
+            Assert.True((await channel.IoAsync((c, cb, s) => c.GetZoneInfo(0, new BdevZoneInfo[Zones], cb, s))).IsSuccess);
+            Assert.True((await channel.IoAsync((c, cb, s) => c.ZoneManagement(Size, BdevZoneAction.Open, cb, s))).IsSuccess);
+            var bdev = (ZonedBdev)channel.Bdev;
+            bdev.Seen.Clear();
+            Assert.True((await channel.WriteAsync([_memory.Slice(0, 512 * 512 / 8)], Size, 64)).IsSuccess);
+            Assert.All(bdev.Seen, io => Assert.Equal(1, io.UnderWay));
+            Assert.Equal(-Errno.EINVAL, channel.Write([Vector(2)], Size - 1, 2, s_never, null));
+            Assert.Equal(-Errno.ENOTSUP, channel.ZoneAppend([Vector(1)], 0, 1, s_never, null));
+            Assert.Equal(-Errno.ENOTSUP, channel.CompareAndWrite([Vector(1)], [Vector(1, 512)], 0, 1, s_never, null));
+            channel.Put();
+            descriptor.Close();
+        });
+    }
 
     [Fact]
     public Task An_append_counts_as_a_write_and_is_held_by_its_limits() => RunAsync(new ZonedBdev(), async (host, channel) =>

@@ -23,8 +23,9 @@ internal static class ZoneAppendCommand
             Flush(channel, request);
             return;
         }
+        // Protection information is not inserted (PRACT): it is made for a block, which is not known yet.
         StatusField status = ReadWriteCommands.Check(channel, request, out ulong zone, out uint blocks);
-        if (status.IsSuccess && (zone % channel.ZoneSize != 0 || blocks > channel.LongestAppend)) status = new StatusField(GenericStatusCode.InvalidFieldInCommand, dnr: true);
+        if (status.IsSuccess && (zone % channel.ZoneSize != 0 || blocks > channel.LongestAppend || (channel.HasProtection && ReadWriteCommands.Inserts(request)))) status = new StatusField(GenericStatusCode.InvalidFieldInCommand, dnr: true);
         if (status.IsSuccess && blocks > channel.ZoneSize) status = new StatusField(CommandSpecificStatusCode.ZonedBoundaryError, dnr: true);
         if (!status.IsSuccess)
         {
