@@ -26,7 +26,12 @@ internal static class ClusterMap
 
     /// <summary>Whether what lies behind may be other than zeroes.</summary>
     [DataPath]
-    public static bool HasDataBehind(Blob blob, uint index) => Behind(blob, index, out var last) != 0 || last is { Record.IsExternalClone: true };
+    public static bool HasDataBehind(Blob blob, uint index) => Behind(blob, index, out var last) != 0 || (last is { Record.IsExternalClone: true } && ReachesOutside(last, index));
+
+    /// <summary>Of a device that is not there it is not known how far it reaches.</summary>
+    [DataPath]
+    private static bool ReachesOutside(Blob last, uint index) =>
+        last.External is not { Bdev: var outside } || (ulong)index * last.Store.ClusterSize < outside.BlockCount * outside.BlockSize;
 
     /// <summary>Whether a cluster that is given back reads as zeroes.</summary>
     [DataPath]

@@ -1,3 +1,4 @@
+using Spindle.Blobs.Data;
 using Spindle.Blobs.Format;
 
 namespace Spindle.Blobs;
@@ -65,7 +66,7 @@ public sealed partial class Blobstore
         }
     }
 
-    /// <summary>Changes the size. Clusters that are added to a blob that is not thin read as zeroes; the data in clusters that go is lost.</summary>
+    /// <summary>Changes the size. What is added reads as zeroes, of a clone too: where its snapshot is larger, it gets clusters of its own. The data in clusters that go is lost.</summary>
     /// <exception cref="SpindleException">ENOSPC. EPERM: it is read-only. EBUSY: another change of it is under way. EINVAL: the size.</exception>
     public async Task ResizeAsync(Blob blob, uint clusterCount)
     {
@@ -78,7 +79,10 @@ public sealed partial class Blobstore
         uint old = before.ClusterCount;
         if (clusterCount == old) return;
         var next = before.Copy();
-        uint[] added = clusterCount > old && !before.IsThin ? ClaimClusters(clusterCount - old) : [];
+        var indexes = new List<uint>();
+        for (uint i = old; i < clusterCount; i++)
+            if (!before.IsThin || ClusterMap.HasDataBehind(blob, i)) indexes.Add(i);
+        uint[] added = ClaimClusters((uint)indexes.Count);
         try
         {
             await ZeroAsync(added);
@@ -87,7 +91,7 @@ public sealed partial class Blobstore
             {
                 uint[] map = new uint[clusterCount];
                 blob.Map.AsSpan(0, (int)Math.Min(old, clusterCount)).CopyTo(map);
-                added.CopyTo(map, old < clusterCount ? (int)old : 0);
+                for (int i = 0; i < added.Length; i++) map[indexes[i]] = added[i];
                 next.Clusters = map;
                 next.ExtentPages = before.ExtentPages;
                 var extents = new List<int>();
@@ -118,7 +122,11 @@ public sealed partial class Blobstore
         next.ExtentPages.AsSpan(0, Math.Min(table.Length, next.ExtentPages.Length)).CopyTo(table);
         next.ExtentPages = table;
         for (int i = (int)(common / BlobRecord.ClustersPerExtentPage); i < table.Length; i++)
-            if (table[i] != 0 || !next.IsThin) extents.Add(i);
+        {
+            int first = i * BlobRecord.ClustersPerExtentPage;
+            var part = next.Clusters.AsSpan(first, Math.Min(BlobRecord.ClustersPerExtentPage, next.Clusters.Length - first));
+            if (table[i] != 0 || part.ContainsAnyExcept(0u)) extents.Add(i);
+        }
     }
 
     /// <summary>Sets a named value; null removes it.</summary>
