@@ -4,6 +4,9 @@ namespace Spindle.Blobs.Format;
 /// SPDK takes it for a free page, since its sequence number is that of no chain.</summary>
 internal static class RedoPage
 {
+    /// <summary>The target that stands for the super block, whose version and length are where a page has its sequence number and its reserved bytes.</summary>
+    public const uint SuperBlock = uint.MaxValue;
+
     private const uint Mark = 1u << 31;
     private const uint ZeroMark = Mark | 1u << 30;
 
@@ -31,7 +34,7 @@ internal static class RedoPage
         if (MetadataPage.Sequence(page) == ZeroMark) return new byte[MetadataPage.Size];
         byte[] content = page.ToArray();
         MetadataPage.SetSequence(content, MetadataPage.Sequence(content) & ~Mark);
-        MetadataPage.SetReserved(content, 0);
+        MetadataPage.SetReserved(content, Target(page) == SuperBlock ? Format.SuperBlock.Size : 0u);
         MetadataPage.Seal(content);
         return content;
     }

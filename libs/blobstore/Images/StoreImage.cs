@@ -30,6 +30,8 @@ public sealed class StoreImage
     internal List<BlobRecord> ToRewrite { get; } = [];
     /// <summary>Blobs that must be erased.</summary>
     internal List<BlobRecord> ToErase { get; } = [];
+    /// <summary>True when the super block on disk is torn.</summary>
+    internal bool SuperIsTorn { get; init; }
     /// <summary>Metadata pages whose last write was torn, with what was being written.</summary>
     internal Dictionary<uint, byte[]> Torn { get; } = [];
     /// <summary>Pages that hold a copy for redoing.</summary>

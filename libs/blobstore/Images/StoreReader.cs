@@ -13,6 +13,7 @@ public sealed class StoreReader
     private readonly HashSet<uint> _broken = [];
     private StoreLayout _layout = null!;
     private SuperBlock _super = null!;
+    private bool _superIsTorn;
 
     private StoreReader(IStoreSource source) => _source = source;
 
@@ -30,7 +31,8 @@ public sealed class StoreReader
     {
         byte[] bytes = _source.Size < SuperBlock.Size ? [] : await ReadBytesAsync(0, SuperBlock.Size);
         if (!SuperBlock.HasSignature(bytes)) throw new SpindleException(Errno.EILSEQ, "There is no blobstore: the signature is missing.");
-        _super = SuperBlock.HasValidCrc(bytes) ? SuperBlock.Decode(bytes) : Repair(bytes);
+        _superIsTorn = !SuperBlock.HasValidCrc(bytes);
+        _super = _superIsTorn ? Repair(bytes) ?? await FindSuperCopyAsync(bytes) : SuperBlock.Decode(bytes);
         _layout = StoreLayout.Of(_super, _source.BlockSize, _source.Size);
         StoreProblem? trace = null;
         if (_super.Clean && _super.BlobMaskLength != 0)
@@ -44,8 +46,8 @@ public sealed class StoreReader
         return scanned;
     }
 
-    /// <summary>A torn write of the super block leaves its fields from one version and its CRC from another. While a store is in use only the mark of a clean shutdown changes.</summary>
-    private static SuperBlock Repair(byte[] bytes)
+    /// <summary>A torn write of the super block leaves its fields from one version and its CRC from another. As a rule only the mark of a clean shutdown changes.</summary>
+    private static SuperBlock? Repair(byte[] bytes)
     {
         foreach (byte clean in (byte[])[0, 1])
         {
@@ -56,7 +58,30 @@ public sealed class StoreReader
             super.Clean = false;
             return super;
         }
-        throw new SpindleException(Errno.EILSEQ, "The super block of the blobstore is damaged: its CRC does not match.");
+        return null;
+    }
+
+    /// <summary>More than that changes when a store grows: then a metadata page holds a copy. Where the pages are never changes, so what is there says it, whichever version it is from.</summary>
+    private async Task<SuperBlock> FindSuperCopyAsync(byte[] bytes)
+    {
+        var damaged = new SpindleException(Errno.EILSEQ, "The super block of the blobstore is damaged: its CRC does not match.");
+        try
+        {
+            _layout = StoreLayout.Of(SuperBlock.Decode(bytes), _source.BlockSize, _source.Size);
+        }
+        catch (SpindleException e) when (e.Errno == Errno.EILSEQ)
+        {
+            throw damaged;
+        }
+        await ReadPagesAsync(null);
+        byte[] copy = _redo.Values.FirstOrDefault(page => RedoPage.Target(page) == RedoPage.SuperBlock) ?? throw damaged;
+        byte[] content = RedoPage.Content(copy);
+        if (!SuperBlock.HasSignature(content)) throw damaged;
+        _redo.Clear();
+        _broken.Clear();
+        var super = SuperBlock.Decode(content);
+        super.Clean = false;
+        return super;
     }
 
     /// <summary>Null when the masks and the pages disagree.</summary>
@@ -79,8 +104,9 @@ public sealed class StoreReader
     {
         _pages.Clear();
         await ReadPagesAsync(null);
-        var image = new StoreImage { Super = _super, Layout = _layout };
+        var image = new StoreImage { Super = _super, Layout = _layout, SuperIsTorn = _superIsTorn };
         if (!_super.Clean) image.Trace("The store was not shut down cleanly.");
+        if (_superIsTorn) image.Trace("The super block was being written when the store was interrupted.");
         image.RedoPages.AddRange(_redo.Keys);
         foreach (byte[] redo in _redo.Values)
         {

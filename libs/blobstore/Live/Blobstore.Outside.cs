@@ -26,6 +26,15 @@ public sealed partial class Blobstore
         }
     }
 
+    /// <summary>The devices outside of the store that are in use.</summary>
+    public IReadOnlyCollection<IBdevDescriptor> Externals => [.. Blobs.Select(blob => blob.External).OfType<IBdevDescriptor>().Distinct()];
+
+    /// <summary>Lets go of a device outside of the store that is going: no channel of it is left when this returns.</summary>
+    public async Task ForgetExternalAsync(IBdevDescriptor outside)
+    {
+        foreach (var blob in Blobs.Where(blob => blob.External == outside).ToArray()) await SetExternalAsync(blob, null);
+    }
+
     /// <summary>Gives a blob whose device outside of the store is not there that device, or takes it away: while it is none, what it holds cannot be read.</summary>
     /// <exception cref="SpindleException">EINVAL: the blob is no clone of such a device, or its blocks do not fit.</exception>
     public async Task SetExternalAsync(Blob blob, IBdevDescriptor? outside)

@@ -122,6 +122,8 @@ public sealed partial class Blobstore
             try
             {
                 await DetachAsync(blob, all);
+                // Who opened a device outside of the store may close it now.
+                await freeze.ForgetExternalAsync();
             }
             finally
             {

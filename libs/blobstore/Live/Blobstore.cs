@@ -100,6 +100,14 @@ public sealed partial class Blobstore
         }
     }
 
+    /// <summary>What the store on a device is used for: 16 bytes; null when there is none. Its metadata is not looked at.</summary>
+    /// <exception cref="SpindleException">Errors of reading.</exception>
+    public static async Task<byte[]?> TypeOfAsync(IBdevDescriptor descriptor, IDmaMemory memory)
+    {
+        using var io = new MetadataIo(descriptor, memory);
+        return io.Size >= SuperBlock.Size && await io.ReadAsync(0, (int)Math.Max(io.BlockSize, 512)) is var start && SuperBlock.HasSignature(start) ? SuperBlock.Decode([.. start, .. new byte[SuperBlock.Size]]).Type : null;
+    }
+
     /// <summary>Loads a store, and puts right what an interruption left.</summary>
     /// <param name="descriptor">As in <see cref="CreateAsync"/>.</param>
     /// <param name="memory">Where buffers come from.</param>
@@ -199,7 +207,11 @@ public sealed partial class Blobstore
 
     private async Task RecoverAsync(StoreImage image)
     {
-        await Writer.MarkDirtyAsync();
+        if (image.SuperIsTorn || Super.Clean)
+        {
+            Super.Clean = false;
+            await Writer.WriteSuperAsync();
+        }
         foreach (var (page, content) in image.Torn) await Writer.WriteNewAsync(page, content);
         await Io.BarrierAsync();
         foreach (uint page in image.RedoPages)

@@ -52,8 +52,13 @@ internal sealed class PageWriter(MetadataIo io, StoreLayout layout, SuperBlock s
     /// <summary>Writes the super block; it is durable when this returns.</summary>
     public async Task WriteSuperAsync()
     {
-        await io.BarrierAsync();
         byte[] bytes = super.Encode();
+        await io.BarrierAsync();
+        if (_redo is { } redo)
+        {
+            await io.WriteAsync(layout.PageOffset(redo), Padded(RedoPage.Make(RedoPage.SuperBlock, bytes), layout.PageSize));
+            await io.BarrierAsync();
+        }
         await io.WriteAsync(0, Padded(bytes, Math.Max(SuperBlock.Size, io.BlockSize)));
         await io.BarrierAsync();
     }
@@ -69,8 +74,13 @@ internal sealed class PageWriter(MetadataIo io, StoreLayout layout, SuperBlock s
     /// <param name="content">4096 bytes; none for zeroes.</param>
     public async Task OverwriteAsync(uint page, byte[] content)
     {
-        if (_redo is { } redo) await io.WriteAsync(layout.PageOffset(redo), Padded(RedoPage.Make(page, content), layout.PageSize));
         await io.BarrierAsync();
+        if (_redo is { } redo)
+        {
+            // Only when all that the page refers to is durable: whatever the page holds then, the copy may be put in its place.
+            await io.WriteAsync(layout.PageOffset(redo), Padded(RedoPage.Make(page, content), layout.PageSize));
+            await io.BarrierAsync();
+        }
         await io.WriteAsync(layout.PageOffset(page), Padded(content, layout.PageSize));
         await io.BarrierAsync();
     }

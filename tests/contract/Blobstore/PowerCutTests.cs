@@ -84,6 +84,45 @@ public sealed class PowerCutTests(ContractHost host, ITestOutputHelper output) :
         Assert.True(done == cuts);
     }
 
+    [Theory]
+    [InlineData(512, false)]
+    [InlineData(512, true)]
+    [InlineData(4096, true)]
+    public async Task A_growth_is_done_or_not(int block, bool writeCache)
+    {
+        int seed = Environment.TickCount;
+        output.WriteLine($"seed {seed}");
+        var random = new Random(seed);
+        var small = new PowerCutDisk(ContractHost.NewName("cut"), (uint)block, new byte[Size / 2], writeCache);
+        await Host.RegisterAsync(small);
+        Track(small.Name);
+        var open = await OpenStoreAsync(small.Name, new() { ClusterSize = Cluster });
+        await CreateBlobAsync(open, "first", 4, thin: false);
+        await CloseStoreAsync(open);
+        byte[] bytes = [.. small.Cut(small.Moments, random), .. new byte[Size / 2]];
+        var disk = new PowerCutDisk(ContractHost.NewName("cut"), (uint)block, bytes.ToArray(), writeCache);
+        await Host.RegisterAsync(disk);
+        Track(disk.Name);
+        open = await OpenStoreAsync(disk.Name);
+        uint before = open.Store.DataClusters;
+        await Host.OnAppAsync(() => open.Store.GrowAsync());
+        int grown = disk.Moments;
+        Assert.Equal(before + (Size / 2 / Cluster), open.Store.DataClusters);
+        await CreateBlobAsync(open, "second", before, thin: false);
+        int second = disk.Moments;
+        await CloseStoreAsync(open);
+        for (int moment = 0; moment <= disk.Moments; moment++)
+        {
+            string where = $"seed {seed}, moment {moment} of {disk.Moments}";
+            var recovered = await RecoverAsync(disk.Cut(moment, new Random(seed + moment)), (uint)block, writeCache, 0, where);
+            byte[] now = recovered.Cut(recovered.Moments, random);
+            Assert.Empty(await BlobstoreCheckOf(now, (uint)block));
+            var image = await StoreReader.ReadAsync(new MemoryStoreSource(now, (uint)block));
+            Assert.True(image.Layout.DataClusters == before + (Size / 2 / Cluster) || (moment < grown && image.Layout.DataClusters == before), where);
+            Assert.True(image.Blobs.Count == 2 || (moment < second && image.Blobs.Count == 1), where);
+        }
+    }
+
     private static Task<IReadOnlyList<StoreProblem>> BlobstoreCheckOf(byte[] bytes, uint block) => Spindle.Blobs.BlobstoreCheck.RunAsync(new MemoryStoreSource(bytes, block));
 
     private async Task<PowerCutDisk> RecoverAsync(byte[] bytes, uint block, bool writeCache, uint atomic, string where)
