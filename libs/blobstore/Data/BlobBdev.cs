@@ -32,8 +32,7 @@ public class BlobBdev : Bdev
     public override bool Supports(BdevIoType type) => type switch
     {
         BdevIoType.Read or BdevIoType.Reset or BdevIoType.SeekData or BdevIoType.SeekHole => true,
-        BdevIoType.Write or BdevIoType.WriteZeroes => !Blob.IsReadOnly,
-        BdevIoType.Unmap => !Blob.IsReadOnly && Blob.Store.Device.Supports(BdevIoType.Unmap),
+        BdevIoType.Write or BdevIoType.WriteZeroes or BdevIoType.Unmap => !Blob.IsReadOnly,
         BdevIoType.Flush => Blob.Store.Device.Supports(BdevIoType.Flush),
         _ => false,
     };

@@ -14,6 +14,8 @@ internal sealed class BlobChannel : IoChannel
     internal readonly StorageMessage AskForRelease = static state => ((BlobIo)state!).Channel.Blob.Store.Releaser.Ask((BlobIo)state);
     internal readonly BdevIoCallback Completed = BlobIo.OnBaseCompleted;
 
+    internal readonly bool CanUnmap;
+
     private IBdevDescriptor? _externalOf;
     private IBdevChannel? _external;
     private IoVec[] _scratch = new IoVec[32];
@@ -24,7 +26,7 @@ internal sealed class BlobChannel : IoChannel
 
     internal BlobChannel(Blob blob, IBdevChannel lower, IStorageThread thread)
     {
-        (Blob, Base, Owner) = (blob, lower, thread);
+        (Blob, Base, Owner, CanUnmap) = (blob, lower, thread, lower.Bdev.Supports(BdevIoType.Unmap));
         blob.Add(this);
     }
 

@@ -180,6 +180,12 @@ internal sealed unsafe class BlobIo(BdevIo io) : BdevIoWait
                 GiveBack(index, (uint)(_left / geometry.ClusterIoUnits));
                 return;
             }
+            if (unmap && !Channel.CanUnmap)
+            {
+                // Only whole clusters mean anything then.
+                Advance(piece);
+                continue;
+            }
             // As far as the clusters lie side by side on the device.
             while (piece < _left && index + 1 < map.Length && Volatile.Read(ref map[index + 1]) == cluster + 1 && !CanGiveBackNext(geometry, piece))
             {

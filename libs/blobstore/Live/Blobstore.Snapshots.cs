@@ -1,3 +1,4 @@
+using Spindle.Blobs.Data;
 using Spindle.Blobs.Format;
 
 namespace Spindle.Blobs;
@@ -140,9 +141,12 @@ public sealed partial class Blobstore
     {
         var missing = new List<uint>();
         for (uint i = 0; i < blob.ClusterCount; i++)
-            if (blob.Map[i] == 0 && (all || (i < blob.Parent!.ClusterCount && blob.Parent.Map[i] != 0))) missing.Add(i);
+            if (blob.Map[i] == 0 && (all || (i < blob.Parent!.ClusterCount ? blob.Parent.Map[i] != 0 : IsHidden(blob.Parent, i)))) missing.Add(i);
         return missing;
     }
+
+    /// <summary>Whether a snapshot, by being smaller than its clone, keeps it from reading what lies behind the snapshot.</summary>
+    private static bool IsHidden(Blob snapshot, uint index) => index >= snapshot.ClusterCount && ClusterMap.HasDataBehind(snapshot, index);
 
     private async Task DetachAsync(Blob blob, bool all)
     {
@@ -166,6 +170,23 @@ public sealed partial class Blobstore
     private async Task MergeIntoCloneAsync(Blob snapshot, Blob clone)
     {
         CheckFree(clone);
+        // What it keeps from being read must not come to light: it gets clusters of zeroes.
+        uint[] hidden = [.. Enumerable.Range(0, (int)clone.ClusterCount).Select(i => (uint)i).Where(i => clone.Map[i] == 0 && IsHidden(snapshot, i))];
+        uint[] zeroes = ClaimClusters((uint)hidden.Length);
+        try
+        {
+            await ZeroAsync(zeroes);
+            await MergeIntoCloneAsync(snapshot, clone, hidden, zeroes);
+        }
+        catch
+        {
+            if (_fault is null) FreeClustersOf(zeroes);
+            throw;
+        }
+    }
+
+    private async Task MergeIntoCloneAsync(Blob snapshot, Blob clone, uint[] hidden, uint[] zeroes)
+    {
         var freeze = await BlobFreeze.BeginAsync(clone);
         try
         {
@@ -180,6 +201,11 @@ public sealed partial class Blobstore
                 if (map[i] != 0 || snapshot.Map[i] == 0) continue;
                 map[i] = snapshot.Map[i];
                 extents.Add(i / BlobRecord.ClustersPerExtentPage);
+            }
+            for (int i = 0; i < hidden.Length; i++)
+            {
+                map[hidden[i]] = zeroes[i];
+                extents.Add((int)(hidden[i] / BlobRecord.ClustersPerExtentPage));
             }
             // Pages are written anew, never taken over or changed in place: until the clone's first page says otherwise, both are as they were.
             next.Clusters = map;
