@@ -13,7 +13,8 @@ public sealed class LvolModule : BdevModule
 
     /// <inheritdoc/>
     public override void ConfigureServices(IServiceCollection services) =>
-        services.AddSingleton(provider => Stores(provider.GetRequiredService<IModuleContext>())).AddSingleton<Lvols>().AddSingleton<LvstoreRpc>().AddSingleton<LvolRpc>().AddSingleton<SnapshotRpc>();
+        services.AddSingleton(provider => Stores(provider.GetRequiredService<IModuleContext>())).AddSingleton<Lvols>().AddSingleton<LvstoreRpc>().AddSingleton<LvolRpc>().AddSingleton<SnapshotRpc>()
+        .AddSingleton<ShallowCopies>().AddSingleton<ParentRpc>();
 
     /// <inheritdoc/>
     public override Task InitializeAsync(IModuleContext context, CancellationToken cancellationToken)

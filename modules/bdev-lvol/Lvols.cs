@@ -83,6 +83,35 @@ public sealed class Lvols(LvolStores stores, IModuleContext context)
         lvol.Store.Externals.CloseUnused();
     }
 
+    /// <summary>Makes a thin volume a clone of a snapshot of the same store.</summary>
+    /// <exception cref="SpindleException">EINVAL: they do not fit. EEXIST: it is its snapshot already. EBUSY: one of them is being changed. ENOSPC.</exception>
+    public async Task SetParentAsync(Lvol lvol, Lvol parent)
+    {
+        LvolStores.CheckThere(lvol.Store);
+        if (lvol.Store != parent.Store) throw new SpindleException(Errno.EINVAL, $"'{parent.Alias}' is in another store; use bdev_lvol_set_parent_bdev.");
+        await lvol.Store.Blobs.SetParentAsync(lvol.Blob, parent.Blob);
+        lvol.Store.Externals.CloseUnused();
+    }
+
+    /// <summary>Makes a thin volume a clone of a bdev outside of the store.</summary>
+    /// <exception cref="SpindleException">As of <see cref="SetParentAsync"/>; EPERM also: the bdev is open for writing.</exception>
+    public async Task SetParentBdevAsync(Lvol lvol, Bdevs.Bdev bdev)
+    {
+        LvolStores.CheckThere(lvol.Store);
+        if (All.FirstOrDefault(other => other.Bdev == bdev) is { } other && other.Store == lvol.Store)
+            throw new SpindleException(Errno.EINVAL, $"'{other.Alias}' is in the same store; use bdev_lvol_set_parent.");
+        byte[] id = Lvol.UuidValue(bdev.Uuid);
+        var outside = lvol.Store.Externals.Open(id) ?? throw new SpindleException(Errno.EPERM, $"'{bdev.Name}' is open for writing; a bdev that clones read through must not change.");
+        try
+        {
+            await lvol.Store.Blobs.SetExternalParentAsync(lvol.Blob, id, outside);
+        }
+        finally
+        {
+            lvol.Store.Externals.CloseUnused();
+        }
+    }
+
     /// <summary>Renames a volume.</summary>
     /// <exception cref="SpindleException">EINVAL, EEXIST: the name. ENOSPC.</exception>
     public async Task RenameAsync(Lvol lvol, string name)

@@ -152,20 +152,19 @@ public static class Subjects
         };
     }
 
-    /// <summary>A logical volume of 1 MiB in a store of its own, with clusters of 64 KiB.</summary>
-    public static async Task<BdevSubject> LvolAsync(ContractHost host, BdevSubject lower, bool thin, bool clone = false)
+    /// <summary>A logical volume in a store of its own, with clusters of 64 KiB.</summary>
+    public static async Task<BdevSubject> LvolAsync(ContractHost host, BdevSubject lower, bool thin, bool clone = false, ulong mebibytes = 1)
     {
         string store = ContractHost.NewName("lvs"), name = $"{store}/v";
         var lvol = host.Modules.Lvol;
         await lvol.CallAsync("bdev_lvol_create_lvstore", $$"""{"bdev_name":"{{lower.Name}}","lvs_name":"{{store}}","cluster_sz":65536}""");
-        await lvol.CallAsync("bdev_lvol_create", $$"""{"lvs_name":"{{store}}","lvol_name":"v","size_in_mib":1,"thin_provision":{{(thin ? "true" : "false")}}}""");
+        await lvol.CallAsync("bdev_lvol_create", $$"""{"lvs_name":"{{store}}","lvol_name":"v","size_in_mib":{{mebibytes}},"thin_provision":{{(thin ? "true" : "false")}}}""");
         if (clone)
         {
             await lvol.CallAsync("bdev_lvol_snapshot", $$"""{"lvol_name":"{{name}}","snapshot_name":"s"}""");
             await lvol.CallAsync("bdev_lvol_clone", $$"""{"snapshot_name":"{{store}}/s","clone_name":"c"}""");
             name = $"{store}/c";
         }
-        ulong mebibytes = 1;
         return lower with
         {
             Name = host.Registry.Find(name)!.Name,

@@ -167,6 +167,73 @@ public sealed class LvolRpcTests(ContractHost host) : LvolTest(host)
     }
 
     [Fact]
+    public async Task A_thin_volume_gets_another_parent()
+    {
+        var (store, _) = await StoreAsync();
+        var random = new Random(1);
+        foreach (string name in (string[])["a", "b"])
+        {
+            await CreateAsync(store, name);
+            await WriteAsync($"{store}/{name}", 0, RandomBytes(random, 2 * 65536));
+            await CallAsync("bdev_lvol_snapshot", $$"""{"lvol_name":"{{store}}/{{name}}","snapshot_name":"{{name}}s"}""");
+        }
+        byte[] own = RandomBytes(random, 512), b = await ReadAsync($"{store}/bs");
+        await WriteAsync($"{store}/a", 512, own);
+        byte[] expected = [.. (await ReadAsync($"{store}/a"))[..65536], .. b[65536..]];
+        await CallAsync("bdev_lvol_set_parent", $$"""{"lvol_name":"{{store}}/a","parent_name":"{{store}}/bs"}""");
+        Assert.Equal(expected, await ReadAsync($"{store}/a"));
+        Assert.StartsWith("File exists", (await FailsAsync("bdev_lvol_set_parent", $$"""{"lvol_name":"{{store}}/a","parent_name":"{{store}}/bs"}""")).Message);
+        Assert.StartsWith("Invalid argument", (await FailsAsync("bdev_lvol_set_parent", $$"""{"lvol_name":"{{store}}/a","parent_name":"{{store}}/b"}""")).Message);
+        Assert.StartsWith("Invalid argument", (await FailsAsync("bdev_lvol_set_parent", $$"""{"lvol_name":"{{store}}/bs","parent_name":"{{store}}/bs"}""")).Message);
+        var outside = await DiskAsync(1);
+        byte[] data = RandomBytes(random, Mebibyte);
+        await WriteAsync(outside.Name, 0, data);
+        await CallAsync("bdev_lvol_set_parent_bdev", $$"""{"lvol_name":"{{store}}/a","parent_name":"{{outside.Name}}"}""");
+        byte[] mixed = [.. expected[..65536], .. data[65536..]];
+        Assert.Equal(mixed, await ReadAsync($"{store}/a"));
+        Assert.Equal((true, false), ((bool)(await InfoAsync(store, "a"))["is_esnap_clone"]!, (bool)(await InfoAsync(store, "a"))["is_clone"]!));
+        await CallAsync("bdev_lvol_set_parent", $$"""{"lvol_name":"{{store}}/a","parent_name":"{{store}}/bs"}""");
+        Assert.Equal(expected, await ReadAsync($"{store}/a"));
+        // Nobody reads through it any more.
+        await WriteAsync(outside.Name, 0, own);
+    }
+
+    [Fact]
+    public async Task A_shallow_copy_has_what_is_the_volumes_own()
+    {
+        var (store, _) = await StoreAsync();
+        var random = new Random(1);
+        await CreateAsync(store, "v");
+        await WriteAsync($"{store}/v", 0, RandomBytes(random, 65536));
+        await CallAsync("bdev_lvol_snapshot", $$"""{"lvol_name":"{{store}}/v","snapshot_name":"s"}""");
+        await WriteAsync($"{store}/v", 3 * 65536, RandomBytes(random, 65536));
+        var target = await DiskAsync(2);
+        byte[] before = RandomBytes(random, 2 * Mebibyte);
+        await WriteAsync(target.Name, 0, before);
+        string copy = $$"""{"src_lvol_name":"{{store}}/v","dst_bdev_name":"{{target.Name}}"}""";
+        async Task<JsonNode> EndAsync(JsonNode started)
+        {
+            for (int i = 0; i < 2000; i++)
+            {
+                var now = (await CallAsync("bdev_lvol_check_shallow_copy", started.ToJsonString()))!;
+                if ((string)now["state"]! != "in progress") return now;
+                await Task.Delay(5, Cancel);
+            }
+            throw new TimeoutException("the copy does not end");
+        }
+        var refused = await EndAsync((await CallAsync("bdev_lvol_start_shallow_copy", copy))!);
+        Assert.Equal(("error", "Operation not permitted"), ((string)refused["state"]!, (string)refused["error"]!));
+        await CallAsync("bdev_lvol_set_read_only", $$"""{"name":"{{store}}/v"}""");
+        var started = (await CallAsync("bdev_lvol_start_shallow_copy", copy))!;
+        Assert.Equal("""{"copied_clusters":1,"total_clusters":1,"state":"complete"}""", (await EndAsync(started)).ToJsonString());
+        Assert.Equal(-19, (await FailsAsync("bdev_lvol_check_shallow_copy", started.ToJsonString())).Code);
+        byte[] volume = await ReadAsync($"{store}/v");
+        byte[] copied = [.. before[..(3 * 65536)], .. volume[(3 * 65536)..(4 * 65536)], .. before[(4 * 65536)..]];
+        Assert.Equal(copied, await ReadAsync(target.Name));
+        Assert.Equal(-19, (await FailsAsync("bdev_lvol_start_shallow_copy", $$"""{"src_lvol_name":"{{target.Name}}","dst_bdev_name":"{{target.Name}}"}""")).Code);
+    }
+
+    [Fact]
     public async Task What_a_bdev_is_made_of_is_shown()
     {
         var (store, disk) = await StoreAsync();
