@@ -146,6 +146,8 @@ public sealed partial class Blobstore
         _closed = true;
         try
         {
+            // A shutdown makes durable what was written, though nobody flushed it.
+            await Io.BarrierAsync();
             if (Super.Clean || _fault is not null) return;
             await Writer.StopAsync();
             await Writer.WriteMaskAsync(MaskType.Pages, Pages, Super.PageMaskStart, Super.PageMaskLength);

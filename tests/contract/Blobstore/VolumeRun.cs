@@ -43,12 +43,35 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         for (int i = 0; i < count; i++)
         {
             if (Next() is not { } step) continue;
+            if (step.Kind == VolumeStepKind.Write && random.Next(3) == 0)
+            {
+                await BurstAsync(step);
+                continue;
+            }
             step.Begin = disk.Moments;
             bool done = await DoAsync(step);
             step.End = disk.Moments;
             if (!done) continue;
             Steps.Add(step);
             _model.Do(step);
+        }
+    }
+
+    /// <summary>Several writes at once, to other blocks each: of clusters that are there, and of ones that come with them.</summary>
+    private async Task BurstAsync(VolumeStep first)
+    {
+        var steps = new List<VolumeStep> { first };
+        for (int tries = random.Next(2, 12); tries > 0; tries--)
+            if (Next() is { Kind: VolumeStepKind.Write } other && steps.TrueForAll(step => step.Name != other.Name || step.At >= other.At + other.Count || other.At >= step.At + step.Count)) steps.Add(other);
+        foreach (var step in steps) await ShowAsync(step.Name);
+        foreach (var step in steps) step.Begin = disk.Moments;
+        var outcomes = await Task.WhenAll(steps.Select((step, i) => SubmitAsync(step, i % 2)));
+        foreach (var step in steps) step.End = disk.Moments;
+        for (int i = 0; i < steps.Count; i++)
+        {
+            if (!await SettleAsync(steps[i], outcomes[i])) continue;
+            Steps.Add(steps[i]);
+            _model.Do(steps[i]);
         }
     }
 
@@ -146,9 +169,11 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         }
     }
 
-    private async Task<bool> IoAsync(VolumeStep step)
+    private async Task<bool> IoAsync(VolumeStep step) => await SettleAsync(step, await SubmitAsync(step, random.Next(2)));
+
+    private async Task<Outcome> SubmitAsync(VolumeStep step, int worker)
     {
-        await using var client = await host.OpenAsync(await ShowAsync(step.Name), worker: random.Next(2));
+        await using var client = await host.OpenAsync(await ShowAsync(step.Name), worker: worker);
         using var buffer = new TestBuffer(Math.Max(1, step.Count) * _block);
         if (step.Kind == VolumeStepKind.Write)
         {
@@ -156,16 +181,21 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
             for (int i = 0; i < data.Length; i += 8) BinaryPrimitives.WriteUInt64LittleEndian(data.AsSpan(i), step.Value);
             buffer.Set(data);
         }
-        var outcome = step.Kind switch
+        return step.Kind switch
         {
             VolumeStepKind.Write => await client.WriteAsync(buffer, (ulong)step.At, (ulong)step.Count),
             VolumeStepKind.Zero => await client.WriteZeroesAsync((ulong)step.At, (ulong)step.Count),
             VolumeStepKind.Unmap => await client.UnmapAsync((ulong)step.At, (ulong)step.Count),
             _ => await client.FlushAsync(0, client.Bdev.BlockCount),
         };
+    }
+
+    private async Task<bool> SettleAsync(VolumeStep step, Outcome outcome)
+    {
         if (outcome.IsSuccess) return true;
         Assert.True(outcome.Result.ErrorNumber == Errno.ENOSPC, $"{step}: {outcome}");
         // Part of it may have been written before the space came to its end: it is overwritten by what fits, so that it is known again.
+        await using var client = await host.OpenAsync(await ShowAsync(step.Name), write: false);
         byte[] now = await client.ReadBytesAsync((ulong)step.At, (ulong)step.Count);
         for (int i = 0; i < step.Count; i++)
         {
