@@ -53,7 +53,7 @@ public sealed class LvolStores(IModuleContext context)
     /// <summary>Looks for a store on a new bdev and brings up its volumes.</summary>
     public async Task ExamineAsync(Bdevs.Bdev bdev)
     {
-        if (bdev.MetadataSize > 0 || !await StoreProbe.IsStoreAsync(context, bdev, s_type)) return;
+        if (bdev.MetadataSize > 0 || bdev.IsZoned || !await StoreProbe.IsStoreAsync(context, bdev, s_type)) return;
         IBdevDescriptor descriptor;
         try
         {
@@ -239,6 +239,7 @@ public sealed class LvolStores(IModuleContext context)
     private static void CheckBase(Bdevs.Bdev bdev)
     {
         if (bdev.MetadataSize > 0) throw new SpindleException(Errno.EINVAL, $"'{bdev.Name}' has metadata in its blocks; use a bdev without.");
+        if (bdev.IsZoned) throw new SpindleException(Errno.EINVAL, $"'{bdev.Name}' is zoned, and a store is written anywhere; use a bdev without zones.");
     }
 
     private static void OnBaseEvent(BdevEventType type, Bdevs.Bdev bdev, object? state)
