@@ -3,6 +3,7 @@ using Spindle.Bdev.Crypto;
 using Spindle.Bdev.Delay;
 using Spindle.Bdev.Error;
 using Spindle.Bdev.Gpt;
+using Spindle.Bdev.Lvol;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
@@ -26,6 +27,7 @@ public sealed class ModuleHarness
     public PassthruRpc Passthru { get; private set; } = null!;
     public TestModule Crypto { get; private set; } = null!;
     public TestModule Gpt { get; private set; } = null!;
+    public TestModule Lvol { get; private set; } = null!;
     public TestModule Split { get; private set; } = null!;
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
@@ -43,6 +45,7 @@ public sealed class ModuleHarness
         harness.Passthru = (await host.AddModuleAsync(harness.PassthruModule)).Service<PassthruRpc>();
         harness.Crypto = await host.AddModuleAsync(new CryptoModule());
         harness.Gpt = await host.AddModuleAsync(new GptModule());
+        harness.Lvol = await host.AddModuleAsync(new LvolModule());
         harness.Split = await host.AddModuleAsync(new SplitModule());
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());

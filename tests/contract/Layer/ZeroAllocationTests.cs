@@ -18,6 +18,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("crypto on malloc")]
     [InlineData("malloc, interleaved metadata hidden")]
     [InlineData("malloc, separate metadata hidden")]
+    [InlineData("lvol on malloc")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
@@ -27,10 +28,13 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
             ? await Subjects.NullAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 })
             : await Subjects.MallocAsync(Host, new()
             {
-                NumBlocks = 65536, BlockSize = 512, MdSize = hides ? 8u : 0, DifType = hides ? 1 : 0, MdInterleave = stack.Contains("interleaved", StringComparison.Ordinal),
+                NumBlocks = stack.StartsWith("lvol", StringComparison.Ordinal) ? 131072ul : 65536,
+                BlockSize = 512, MdSize = hides ? 8u : 0, DifType = hides ? 1 : 0, MdInterleave = stack.Contains("interleaved", StringComparison.Ordinal),
             });
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);
+        // Thick: the first write to a cluster of a thin one is the control plane's.
+        if (stack.StartsWith("lvol", StringComparison.Ordinal)) subject = await Subjects.LvolAsync(Host, subject, thin: false, mebibytes: 32);
         foreach (string below in subject.Below) Track(below);
         Track(subject.Name);
         if (stack.EndsWith("counted", StringComparison.Ordinal))

@@ -180,3 +180,23 @@ public sealed class Zones_on_aio_below_a_stack(ContractHost host) : BdevContract
         return await Subjects.ErrorAsync(Host, await Subjects.DelayAsync(Host, await Subjects.PassthruAsync(Host, zones), average: 5, p99: 50));
     }
 }
+
+/// <summary>A logical volume that has all its clusters.</summary>
+public sealed class Thick_lvol(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.LvolAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = 4 * Blocks, BlockSize = 512 }), thin: false);
+}
+
+/// <summary>A logical volume that gets its clusters with the first write, on a file that comes back after a restart.</summary>
+public sealed class Thin_lvol_on_aio(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.LvolAsync(Host,
+        await Subjects.AioAsync(Host, new AioCreateParameters { Filename = NewFile(AppContext.BaseDirectory, (long)Blocks * 4 * 512), BlockSize = 512, Fallocate = true }), thin: true);
+}
+
+/// <summary>A clone of a snapshot of a logical volume.</summary>
+public sealed class Cloned_lvol(ContractHost host) : BdevContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() =>
+        await Subjects.LvolAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = 4 * Blocks, BlockSize = 512 }), thin: true, clone: true);
+}

@@ -152,6 +152,33 @@ public static class Subjects
         };
     }
 
+    /// <summary>A logical volume in a store of its own, with clusters of 64 KiB.</summary>
+    public static async Task<BdevSubject> LvolAsync(ContractHost host, BdevSubject lower, bool thin, bool clone = false, ulong mebibytes = 1)
+    {
+        string store = ContractHost.NewName("lvs"), name = $"{store}/v";
+        var lvol = host.Modules.Lvol;
+        await lvol.CallAsync("bdev_lvol_create_lvstore", $$"""{"bdev_name":"{{lower.Name}}","lvs_name":"{{store}}","cluster_sz":65536}""");
+        await lvol.CallAsync("bdev_lvol_create", $$"""{"lvs_name":"{{store}}","lvol_name":"v","size_in_mib":{{mebibytes}},"thin_provision":{{(thin ? "true" : "false")}}}""");
+        if (clone)
+        {
+            await lvol.CallAsync("bdev_lvol_snapshot", $$"""{"lvol_name":"{{name}}","snapshot_name":"s"}""");
+            await lvol.CallAsync("bdev_lvol_clone", $$"""{"snapshot_name":"{{store}}/s","clone_name":"c"}""");
+            name = $"{store}/c";
+        }
+        return lower with
+        {
+            Name = host.Registry.Find(name)!.Name,
+            Below = [.. lower.Below, lower.Name],
+            GrowAsync = blocks => lvol.CallAsync("bdev_lvol_resize", $$"""{"name":"{{name}}","size_in_mib":{{mebibytes += Math.Max(1, blocks * 512 >> 20)}}}"""),
+            RestartAsync = lower.RestartAsync is null ? null : async () =>
+            {
+                await lower.RestartAsync();
+                await host.OnAppAsync(() => host.Registry.WaitForExamineAsync());
+            },
+            DeleteAsync = () => lvol.CallAsync("bdev_lvol_delete_lvstore", $$"""{"lvs_name":"{{store}}"}"""),
+        };
+    }
+
     private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
 
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };

@@ -7,7 +7,7 @@ namespace Spindle.NvmfTests.EndToEnd;
 /// <summary>A whole target and Spindle's own initiator on one reactor: what that reactor's thread allocates, either of them has allocated.</summary>
 public sealed class AllocationTests
 {
-    private static string Modules
+    internal static string Modules
     {
         get
         {
@@ -50,7 +50,7 @@ public sealed class AllocationTests
         Assert.Equal(0, allocated);
     }
 
-    private static async Task<(long Count, long Allocated)> MeasureAsync(SpindleHost host, string pattern, string size, int port, int seconds)
+    internal static async Task<(long Count, long Allocated)> MeasureAsync(SpindleHost host, string pattern, string size, int port, int seconds)
     {
         var output = new StringWriter();
         int exitCode = -1;
@@ -64,7 +64,7 @@ public sealed class AllocationTests
         return (result.GetProperty("ios").GetInt64(), result.GetProperty("allocated_bytes").GetInt64());
     }
 
-    private static int FreePort()
+    internal static int FreePort()
     {
         using var socket = new System.Net.Sockets.TcpListener(System.Net.IPAddress.Loopback, 0);
         socket.Start();
