@@ -11,11 +11,15 @@ internal static class StoreProbe
     {
         try
         {
-            // Its removal waits until it is closed, which is when the read has ended.
-            var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (_, _, _) => { });
+            // Its removal waits until it is closed, which is when the read has ended: a disk that does not answer must not keep itself from being removed.
+            using var removed = new CancellationTokenSource();
+            var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (type, _, state) =>
+            {
+                if (type == BdevEventType.Remove) ((CancellationTokenSource)state!).Cancel();
+            }, removed);
             try
             {
-                return await Blobstore.TypeOfAsync(descriptor, context.Memory) is { } found && found.AsSpan().SequenceEqual(type);
+                return await Blobstore.TypeOfAsync(descriptor, context.Memory, removed.Token) is { } found && found.AsSpan().SequenceEqual(type);
             }
             finally
             {

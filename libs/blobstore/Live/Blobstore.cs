@@ -101,10 +101,14 @@ public sealed partial class Blobstore
     }
 
     /// <summary>What the store on a device is used for: 16 bytes; null when there is none. Its metadata is not looked at.</summary>
+    /// <param name="descriptor">The device, open.</param>
+    /// <param name="memory">Where buffers come from.</param>
+    /// <param name="removed">The device is going: what is read ends. Cancelled on the calling storage thread.</param>
     /// <exception cref="SpindleException">Errors of reading.</exception>
-    public static async Task<byte[]?> TypeOfAsync(IBdevDescriptor descriptor, IDmaMemory memory)
+    public static async Task<byte[]?> TypeOfAsync(IBdevDescriptor descriptor, IDmaMemory memory, CancellationToken removed = default)
     {
         using var io = new MetadataIo(descriptor, memory);
+        using var aborts = removed.Register(io.Abort);
         return io.Size >= SuperBlock.Size && await io.ReadAsync(0, (int)Math.Max(io.BlockSize, 512)) is var start && SuperBlock.HasSignature(start) ? SuperBlock.Decode([.. start, .. new byte[SuperBlock.Size]]).Type : null;
     }
 

@@ -11,6 +11,8 @@ internal sealed class MetadataIo(IBdevDescriptor descriptor, IDmaMemory memory) 
 {
     private const int MostBytes = 1 << 20;
     private readonly IBdevChannel _channel = descriptor.GetChannel();
+    private readonly List<Operation> _running = [];
+    private bool _ended;
     private readonly bool _flushes = descriptor.Bdev.WriteCache && descriptor.Bdev.Supports(BdevIoType.Flush);
 
     public Bdev Device => descriptor.Bdev;
@@ -69,7 +71,27 @@ internal sealed class MetadataIo(IBdevDescriptor descriptor, IDmaMemory memory) 
 
     public void Dispose() => _channel.Put();
 
-    private Task RunAsync(Func<IBdevChannel, BdevIoCallback, object, int> submit, string what) => new Operation(_channel, submit, what).RunAsync();
+    /// <summary>Ends what is under way, and all that comes: the device is going. One that does not abort I/O ends it when it likes.</summary>
+    public void Abort()
+    {
+        _ended = true;
+        foreach (var operation in _running.ToArray()) operation.Abort();
+    }
+
+    private async Task RunAsync(Func<IBdevChannel, BdevIoCallback, object, int> submit, string what)
+    {
+        if (_ended) throw new SpindleException(Errno.ENODEV, $"The bdev '{Device.Name}' is being removed.");
+        var operation = new Operation(_channel, submit, what);
+        _running.Add(operation);
+        try
+        {
+            await operation.RunAsync();
+        }
+        finally
+        {
+            _running.Remove(operation);
+        }
+    }
 
     /// <summary>One I/O, which waits when there is no I/O object left.</summary>
     private sealed class Operation(IBdevChannel channel, Func<IBdevChannel, BdevIoCallback, object, int> submit, string what) : BdevIoWait
@@ -81,6 +103,8 @@ internal sealed class MetadataIo(IBdevDescriptor descriptor, IDmaMemory memory) 
             OnAvailable();
             return _done.Task;
         }
+
+        public void Abort() => _ = channel.Abort(this, static (object? _, in BdevIoResult _) => { }, null);
 
         protected override void OnAvailable()
         {

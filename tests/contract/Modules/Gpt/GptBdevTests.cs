@@ -168,7 +168,6 @@ public sealed class GptBdevTests(ContractHost host) : BdevTest(host)
     [Fact]
     public async Task A_disk_that_does_not_answer_can_be_removed_while_it_is_looked_at()
     {
-        (BdevIo Io, uint Generation) kept = default;
         string name = Track(ContractHost.NewName(ModuleHarness.Examined));
         var reading = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         var disk = new Faults.TestBdev(name)
@@ -177,11 +176,10 @@ public sealed class GptBdevTests(ContractHost host) : BdevTest(host)
             {
                 if (io.Type == BdevIoType.Read)
                 {
-                    kept = (io, io.Generation);
                     reading.TrySetResult();
                     return;
                 }
-                if (io.Type == BdevIoType.Abort) kept.Io!.Complete(kept.Generation, BdevIoStatus.Aborted);
+                if (io.Type == BdevIoType.Abort) io.AbortTarget!.Complete(io.AbortGeneration, BdevIoStatus.Aborted);
                 self.CarryOut(io);
             },
         };
