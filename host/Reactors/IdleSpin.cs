@@ -7,8 +7,8 @@ namespace Spindle.Host.Reactors;
 /// <remarks>What ends by its time limit (a timed poller) was no I/O that waited, and counts as a long sleep. The idea is that of KVM's halt polling.</remarks>
 internal struct IdleSpin
 {
-    /// <summary>The longest time, as a multiple of the base: 1 ms with the base of 50 µs.</summary>
-    public const int Growth = 20;
+    /// <summary>The longest time, as a multiple of the base: 200 µs with the base of 50 µs.</summary>
+    public const int Growth = 4;
 
     private static readonly long s_shortSleep = Stopwatch.Frequency / 1000;
 
