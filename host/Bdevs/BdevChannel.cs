@@ -187,18 +187,6 @@ internal sealed class BdevChannel : IBdevChannel
         return zcopy;
     }
 
-    /// <summary>Checks a loan's range.</summary>
-    [DataPath]
-    internal int CheckZcopy(ulong offset, ulong blocks) => CheckRange(offset, blocks);
-
-    /// <summary>Checks whether what was lent may be written.</summary>
-    [DataPath]
-    internal int CheckZcopyCommit(ulong offset, ulong blocks)
-    {
-        int error = CheckRange(offset, blocks);
-        return error != 0 ? error : CheckWrite(BdevIoType.Write, offset, blocks);
-    }
-
     public int QueueIoWait(BdevIoWait entry) => _queue.QueueIoWait(entry);
 
     public void Flush() => _queue.FlushNow();
@@ -213,7 +201,7 @@ internal sealed class BdevChannel : IBdevChannel
     }
 
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private int CheckRange(ulong offset, ulong blocks)
+    internal int CheckRange(ulong offset, ulong blocks)
     {
         ulong size = _bdev.BlockCount;
         if (_entry.IsRemoving) return -Errno.ENODEV;

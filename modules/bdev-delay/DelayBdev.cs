@@ -38,8 +38,8 @@ public sealed class DelayBdev : VirtualBdev
     }
 
     /// <summary>Has every thread end its delayed I/Os now, as the base did.</summary>
-    internal Task EndDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).EndAll(), null);
+    internal Task EndDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).EndAll(aborted: false), null);
 
     /// <summary>Has every thread end its delayed I/Os now, as aborted.</summary>
-    internal Task AbortDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).AbortAll(), null);
+    internal Task AbortDelayedAsync() => Threads.ForEachChannelAsync(this, static (channel, _) => ((DelayChannel)channel).EndAll(aborted: true), null);
 }

@@ -81,22 +81,16 @@ internal sealed class DelayChannel : VirtualChannel
         return result;
     }
 
-    /// <summary>Ends all delayed I/Os as the base did. On the channel's thread.</summary>
-    public int EndAll()
+    /// <summary>Ends all delayed I/Os: as aborted, or as the base did. On the channel's thread.</summary>
+    public int EndAll(bool aborted)
     {
         for (int kind = 0; kind < _first.Length; kind++)
         {
-            while (_first[kind] is { } io) io.End();
-        }
-        return 0;
-    }
-
-    /// <summary>Ends all delayed I/Os as aborted. On the channel's thread.</summary>
-    public int AbortAll()
-    {
-        foreach (var kind in Enum.GetValues<DelayKind>())
-        {
-            while (_first[(int)kind] is { } io) io.AbortNow();
+            while (_first[kind] is { } io)
+            {
+                if (aborted) io.AbortNow();
+                else io.End();
+            }
         }
         return 0;
     }

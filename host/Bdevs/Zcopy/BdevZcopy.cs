@@ -22,6 +22,7 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
     private Step _step;
     private BdevIoCallback _callback = null!;
     private object? _state;
+    private BdevIoResult _result;   // of a step that ends at the next turn
 
     private enum Step : byte
     {
@@ -59,7 +60,7 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
     public int Start(ulong offsetBlocks, ulong numBlocks, bool populate, BdevIoCallback callback, object? state)
     {
         if (_step != Step.Idle) return -Errno.EBUSY;
-        int error = _channel.CheckZcopy(offsetBlocks, numBlocks);
+        int error = _channel.CheckRange(offsetBlocks, numBlocks);
         if (error != 0) return error;
         if (numBlocks > MaxBlocks) return -Errno.EINVAL;
         (OffsetBlocks, NumBlocks, _populate, _callback, _state) = (offsetBlocks, numBlocks, populate, callback, state);
@@ -82,7 +83,7 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
         _buffer = buffer;
         _step = Step.Starting;
         if (_populate) Populate();
-        else Later();
+        else Later(BdevIoResult.Of(BdevIoStatus.Success));
     }
 
     [DataPath]
@@ -90,18 +91,16 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
     {
         int error = _channel.Read([Used], OffsetBlocks, NumBlocks, s_started, this, 0);
         if (error == 0 || (error == -Errno.ENOMEM && _queue.QueueIoWait(_wait) == 0)) return;
-        _result = BdevIoResult.FromErrno(error);
-        _queue.Thread.Send(static self => ((BdevZcopy)self!).OnStarted(in ((BdevZcopy)self)._result), this);
+        Later(BdevIoResult.FromErrno(error));
     }
 
-    private BdevIoResult _result;
     private IoVec Used => _buffer.Slice(0, (uint)(NumBlocks * _queue.Limits.BlockSize));
 
     /// <summary>Ends a step that takes no I/O, at the next turn, since a callback never comes inside the call.</summary>
     [DataPath]
-    private void Later()
+    private void Later(in BdevIoResult result)
     {
-        _result = BdevIoResult.Of(BdevIoStatus.Success);
+        _result = result;
         _queue.Thread.Send(static self =>
         {
             var zcopy = (BdevZcopy)self!;
@@ -155,14 +154,20 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
     public int End(bool commit, BdevIoCallback callback, object? state)
     {
         if (_step != Step.Lent) return -Errno.EINVAL;
-        int error = commit ? _channel.CheckZcopyCommit(OffsetBlocks, NumBlocks) : 0;
-        if (error != 0) return error;
+        int error = 0;
+        if (commit && _buffer.Length == 0)
+        {
+            // A write of the host's buffer is checked as such.
+            error = _channel.CheckRange(OffsetBlocks, NumBlocks);
+            if (error == 0) error = _channel.CheckWrite(BdevIoType.Write, OffsetBlocks, NumBlocks);
+            if (error != 0) return error;
+        }
         var (oldCallback, oldState) = (_callback, _state);
         (_callback, _state) = (callback, state);
         _step = Step.Ending;
         if (_buffer.Length == 0) error = _queue.StartZcopy(commit ? BdevZcopyStep.EndCommitted : BdevZcopyStep.End, new(_lent, 0, _count), OffsetBlocks, NumBlocks, s_ended, this, out _);
         else if (commit) error = _channel.Write([Used], OffsetBlocks, NumBlocks, s_ended, this, 0);
-        else Later();
+        else Later(BdevIoResult.Of(BdevIoStatus.Success));
         if (error != 0) (_step, _callback, _state) = (Step.Lent, oldCallback, oldState);
         return error;
     }
@@ -191,8 +196,7 @@ internal sealed class BdevZcopy : IobufWaiter, IBdevZcopy
     {
         if (_step != Step.WaitsForBuffer || !_queue.Iobuf.CancelWait(this)) return false;
         _step = Step.Starting;
-        _result = BdevIoResult.Of(BdevIoStatus.Aborted);
-        _queue.Thread.Send(static self => ((BdevZcopy)self!).OnStarted(in ((BdevZcopy)self)._result), this);
+        Later(BdevIoResult.Of(BdevIoStatus.Aborted));
         return true;
     }
 
