@@ -156,6 +156,7 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
+        await Allocator.DrainAsync();
         try
         {
             // A shutdown makes durable what was written, though nobody flushed it.
@@ -181,6 +182,7 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
+        await Allocator.DrainAsync();
         Io.Dispose();
     }
 
