@@ -42,6 +42,7 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
+        await Allocator.DrainAsync();
         try
         {
             await Io.BarrierAsync();
