@@ -29,7 +29,7 @@ public sealed class RaidBdev : Bdevs.Bdev
         BaseBdevNames = [.. all.Select(member => member.Descriptor.Bdev.Name)];
         MetadataSize = first.MetadataSize;
         MetadataInterleaved = first.MetadataInterleaved;
-        RequiredAlignment = Math.Max(level.RequiredAlignment, all.Max(member => member.Descriptor.Bdev.RequiredAlignment));
+        RequiredAlignment = level.AlignmentOf(all.Max(member => member.Descriptor.Bdev.RequiredAlignment));
         WriteCache = all.Any(member => member.Descriptor.Bdev.WriteCache);
         PhysicalBlockSize = all.Max(member => member.Descriptor.Bdev.PhysicalBlockSize);
         WriteUnitBlocks = level.WriteUnitBlocks;

@@ -11,6 +11,9 @@ public sealed class Raid5f : ParityLevel
     /// <inheritdoc/>
     public override uint WriteUnitBlocks => (uint)Layout.StripeBlocks;
 
+    /// <summary>Vectors may lie anywhere: what a member needs is copied for it, where the host could not copy a stripe that is larger than its buffers.</summary>
+    public override uint AlignmentOf(uint members) => 1;
+
     /// <inheritdoc/>
     public override uint OptimalIoBoundary => (uint)Layout.StripeBlocks;
 }
