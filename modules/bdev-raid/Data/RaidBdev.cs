@@ -42,6 +42,9 @@ public sealed class RaidBdev : Bdevs.Bdev
     /// <summary>What the array does with an I/O.</summary>
     public RaidLevel Level { get; }
 
+    /// <summary>Where levels have their buffers from.</summary>
+    internal Spindle.Memory.IDmaMemory Memory => _array.Context.Memory;
+
     /// <summary>True once something was written since the array came up.</summary>
     internal bool IsWritten { get; private set; }
 

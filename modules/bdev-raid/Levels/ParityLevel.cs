@@ -48,7 +48,7 @@ public abstract class ParityLevel : RaidLevel
     public override RaidIo CreateIo(BdevIo io) => new StripeIo(this, io);
 
     /// <inheritdoc/>
-    public override IDisposable? CreateChannelState(RaidChannel channel) => new StripeChannel(Layout, channel.Array.Context!.Memory);
+    public override IDisposable? CreateChannelState(RaidChannel channel) => new StripeChannel(Layout, channel.Array.Memory);
 
     /// <inheritdoc/>
     public override RaidStep? CreateStep(IDmaMemory memory, ulong mostBlocks) => new ParityStep(this, memory, mostBlocks);
