@@ -22,7 +22,7 @@ public sealed partial class RaidArray
         writer.Boolean(HasSuperblock);
         Number(writer, "num_base_bdevs", (ulong)Slots.Count);
         Number(writer, "num_base_bdevs_discovered", (ulong)Discovered);
-        Number(writer, "num_base_bdevs_operational", (ulong)Operational);
+        Number(writer, "num_base_bdevs_operational", (ulong)(Operational + Slots.Count(slot => slot.IsTarget)));
         WriteProcess(writer);
         writer.Name("base_bdevs_list");
         writer.BeginArray();
@@ -40,7 +40,20 @@ public sealed partial class RaidArray
         writer.EndArray();
     }
 
-    partial void WriteProcess(IRpcWriter writer);
+    private void WriteProcess(IRpcWriter writer)
+    {
+        if (Process is not { } process || Bdev is not { } bdev) return;
+        writer.Name("process");
+        writer.BeginObject();
+        Text(writer, "type", RaidProcess.NameOf(process.Kind));
+        if (process.Target is { } target) Text(writer, "target", target.Name);
+        writer.Name("progress");
+        writer.BeginObject();
+        Number(writer, "blocks", process.Offset);
+        Number(writer, "percent", (ulong)(process.Offset * 100.0 / bdev.BlockCount));
+        writer.EndObject();
+        writer.EndObject();
+    }
 
     /// <summary>Writes the call that makes it again; with a superblock the members know.</summary>
     internal void WriteConfig(IConfigWriter writer)

@@ -7,8 +7,53 @@ public sealed partial class RaidArray
 {
     private void OnMemberEvent(BdevEventType type, Bdevs.Bdev bdev, object? state)
     {
-        if (type != BdevEventType.Remove) return;
-        if (Slots.FirstOrDefault(slot => slot.Member?.Descriptor.Bdev == bdev)?.Member is { } member) _ = RemoveQuietlyAsync(member);
+        if (Slots.FirstOrDefault(slot => slot.Member?.Descriptor.Bdev == bdev)?.Member is not { } member) return;
+        if (type == BdevEventType.Remove) _ = RemoveQuietlyAsync(member);
+        else if (type == BdevEventType.Resize) _ = ResizeAsync();
+    }
+
+    /// <summary>A member has another size: the array grows if all have.</summary>
+    private async Task ResizeAsync()
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            if (State != RaidState.Online || Bdev is not { } bdev || !bdev.Level.CanResize) return;
+            // One that is missing must be as large when it is put in.
+            var size = bdev.Level.SizeOf([.. Slots.Select(slot => slot.Member is { } member ? member.Descriptor.Bdev.BlockCount - Math.Min(slot.DataOffset, member.Descriptor.Bdev.BlockCount) : ulong.MaxValue)]);
+            if (size.BlockCount == bdev.BlockCount) return;
+            if (size.BlockCount < bdev.BlockCount)
+            {
+                Log.LogError("A member of RAID bdev {Name} has shrunk: of its {Blocks} blocks there are {Left} left", Name, bdev.BlockCount, size.BlockCount);
+                return;
+            }
+            Log.LogInformation("raid bdev '{Name}': block count was changed from {Before} to {After}", Name, bdev.BlockCount, size.BlockCount);
+            foreach (var slot in Slots)
+            {
+                slot.DataBlocks = size.DataBlocks[slot.Index];
+                if (slot.Member is { } member) member.DataBlocks = slot.DataBlocks;
+            }
+            if (Super is not null)
+            {
+                // Written before anybody can write there.
+                Super.BlockCount = size.BlockCount;
+                for (int i = 0; i < Super.MemberCount; i++)
+                {
+                    var entry = Super.Member(i);
+                    entry.DataBlocks = Slots[entry.Slot].DataBlocks;
+                }
+                foreach (var failed in await CommitAsync()) OnFailureReported(failed);
+            }
+            Context.Bdevs.Resize(bdev, size.BlockCount);
+        }
+        catch (SpindleException e)
+        {
+            Log.LogError("RAID bdev {Name} could not follow its members' size: {Reason}", Name, e.Message);
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     private async Task RemoveQuietlyAsync(RaidMember member)
@@ -56,7 +101,7 @@ public sealed partial class RaidArray
                 else member.IsLeaving = true; // closed with the others when the bdev is gone
                 return;
             }
-            if (!slot.IsTarget && Operational <= LeastOperational)
+            if (!slot.IsTarget && !member.IsWrittenOff && Operational <= LeastOperational)
             {
                 if (isFailed)
                 {
@@ -94,8 +139,8 @@ public sealed partial class RaidArray
         member.IsLeaving = true;
         var before = Super?.Clone();
         int operational = Operational;
-        if (!slot.IsTarget) Operational--;
-        Mark(slot, isFailed ? SuperblockMemberState.Failed : SuperblockMemberState.Missing);
+        if (!slot.IsTarget && !member.IsWrittenOff) Operational--;
+        Mark(slot, isFailed || member.IsWrittenOff ? SuperblockMemberState.Failed : SuperblockMemberState.Missing);
         List<RaidMember> leaving = [member];
         try
         {
@@ -192,12 +237,20 @@ public sealed partial class RaidArray
     /// <summary>The bdev is gone, with all I/O. An array that went offline keeps the members that are there until it is deleted.</summary>
     internal async ValueTask OnDestructedAsync()
     {
-        bool isStopped = State == RaidState.Online; // by the host, not by the array
-        if (IntentLog is { } log) await log.CloseAsync(this);
-        State = RaidState.Offline;
-        Bdev = null;
-        foreach (var slot in Slots)
-            if (slot.Member is { } member && (isStopped || member.IsLeaving)) Release(slot);
+        await _turn.WaitAsync();
+        try
+        {
+            bool isStopped = State == RaidState.Online; // by the host, not by the array
+            if (IntentLog is { } log) await log.CloseAsync(this);
+            State = RaidState.Offline;
+            Bdev = null;
+            foreach (var slot in Slots)
+                if (slot.Member is { } member && (isStopped || member.IsLeaving)) Release(slot);
+        }
+        finally
+        {
+            _turn.Release();
+        }
         if (Discovered == 0) _owner.Forget(this);
     }
 }

@@ -4,16 +4,18 @@ namespace Spindle.Bdev.Raid;
 
 public sealed partial class RaidArray
 {
-    /// <summary>Writes the superblock to all members. Those that fail are left out, and are written down as failed, as long as the array can do without them.</summary>
+    /// <summary>Writes the superblock to all members. Those that fail are written off, and the others know it, as long as the array can do without them.</summary>
     /// <returns>Those that failed: they are to be taken out.</returns>
-    /// <exception cref="SpindleException">EIO: too few are left.</exception>
+    /// <exception cref="SpindleException">EIO: too few are left; then none is written off.</exception>
     private async Task<IReadOnlyList<RaidMember>> CommitAsync()
     {
+        var (before, operational) = (Super!.Clone(), Operational);
         var failed = new List<RaidMember>();
         while (true)
         {
             byte[] bytes = Super!.Seal().ToArray();
-            var members = Slots.Select(slot => slot.Member).OfType<RaidMember>().Where(member => !member.IsLeaving && !failed.Contains(member)).ToArray();
+            // Those that leave have no part in what comes; when all leave they all have.
+            var members = Slots.Select(slot => slot.Member).OfType<RaidMember>().Where(member => !member.IsWrittenOff && (!member.IsLeaving || State != RaidState.Online)).ToArray();
             var errors = await Task.WhenAll(members.Select(member => WriteAsync(member, bytes)));
             if (errors.All(error => error is null)) return failed;
             for (int i = 0; i < members.Length; i++)
@@ -23,10 +25,16 @@ public sealed partial class RaidArray
                 var slot = Slots[members[i].Slot];
                 if (!slot.IsTarget)
                 {
-                    if (Operational <= LeastOperational) throw new SpindleException(Errno.EIO, $"The superblock could not be written: {error}");
+                    if (Operational <= LeastOperational)
+                    {
+                        foreach (var one in failed) one.IsWrittenOff = false;
+                        (Super, Operational) = (before.After(Super), operational);
+                        throw new SpindleException(Errno.EIO, $"the superblock could not be written: {error}");
+                    }
                     Operational--;
                     Mark(slot, SuperblockMemberState.Failed);
                 }
+                members[i].IsWrittenOff = true;
                 failed.Add(members[i]);
             }
         }

@@ -58,13 +58,15 @@ public sealed partial class RaidArray
     /// <summary>What its members know of writes under way; null for nothing.</summary>
     public RaidIntentLog? IntentLog { get; private set; }
 
+    internal RaidOptions Options => _owner.Options;
+
     internal IModuleContext Context => _owner.Context;
 
     internal IStorageThread AppThread => Context.Threads.AppThread;
 
     internal bool IsDeleted { get; set; }
 
-    private ILogger Log => _owner.Log;
+    internal ILogger Log => _owner.Log;
 
     /// <summary>Opens and claims the bdev of a slot; it is not a member yet.</summary>
     /// <exception cref="SpindleException">ENODEV: it is not there. EPERM: it is in use. EINVAL: it does not fit.</exception>
@@ -122,8 +124,26 @@ public sealed partial class RaidArray
     /// <exception cref="SpindleException">The array could not come up.</exception>
     internal async Task JoinAsync(RaidSlot slot, RaidMember member)
     {
-        slot.Member = member;
-        if (Discovered == Operational) await BringUpAsync();
+        if (State == RaidState.Online)
+        {
+            await StartRebuildAsync(slot, member);
+            return;
+        }
+        await _turn.WaitAsync();
+        try
+        {
+            slot.Member = member;
+            if (State == RaidState.Configuring && Discovered == Operational) await BringUpAsync();
+        }
+        catch
+        {
+            if (slot.Member == member) Release(slot);
+            throw;
+        }
+        finally
+        {
+            _turn.Release();
+        }
     }
 
     private async Task BringUpAsync()
@@ -148,7 +168,11 @@ public sealed partial class RaidArray
         if (IntentLog is { } log) await log.OpenAsync(this);
         if (HasSuperblock)
         {
-            foreach (var failed in await CommitAsync()) Release(Slots[failed.Slot]);
+            foreach (var failed in await CommitAsync())
+            {
+                Release(Slots[failed.Slot]);
+                Slots[failed.Slot].Uuid = Guid.Empty;
+            }
         }
         var raid = new RaidBdev(this, level, size.BlockCount, Slots.Select(slot => slot.Member).OfType<RaidMember>());
         State = RaidState.Online;
@@ -162,7 +186,9 @@ public sealed partial class RaidArray
             throw;
         }
         (Bdev, Uuid) = (raid, raid.Uuid);
+        foreach (var slot in Slots.Where(slot => slot.Member is not null)) slot.ResumeBlocks = 0;
         Log.LogInformation("RAID bdev {Name} is online with {Discovered} of {Count} members", Name, Discovered, Slots.Count);
+        if (IntentLog?.OutOfStep is { Count: > 0 } ranges) StartResync(ranges);
     }
 
     private RaidSuperblock NewSuperblock(uint strip, uint block, ulong blockCount)

@@ -56,6 +56,8 @@ public sealed partial class RaidArrays(IModuleContext context)
         await _assembly.WaitAsync();
         try
         {
+            if (array.Process is not null) throw new SpindleException(Errno.EPERM, $"raid bdev '{array.Name}' is in process; wait until that has ended (bdev_raid_get_bdevs).");
+            if (array.State == RaidState.Offline) throw Invalid($"raid bdev '{array.Name}' is offline; delete it (bdev_raid_delete).");
             await AddNewAsync(array, name, isWaitedFor: false);
         }
         finally

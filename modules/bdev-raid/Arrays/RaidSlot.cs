@@ -25,6 +25,9 @@ public sealed class RaidSlot(int index)
     /// <summary>True while it is being rebuilt.</summary>
     public bool IsTarget { get; internal set; }
 
+    /// <summary>Blocks of data that what was being rebuilt here when the array came up has: of use as long as nothing is written.</summary>
+    internal ulong ResumeBlocks { get; set; }
+
     internal void Clear(bool keepsIdentity)
     {
         Member = null;

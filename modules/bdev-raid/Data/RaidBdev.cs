@@ -39,6 +39,8 @@ public sealed class RaidBdev : Bdevs.Bdev
         MaxRwBlocks = level.MaxRwBlocks;
     }
 
+    internal RaidArray Array => _array;
+
     /// <summary>What the array does with an I/O.</summary>
     public RaidLevel Level { get; }
 

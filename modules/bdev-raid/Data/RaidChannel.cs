@@ -9,12 +9,14 @@ public sealed class RaidChannel : IoChannel
     private readonly RaidBdev _bdev;
     private readonly IStorageThread _thread;
     private readonly List<RaidMemberChannel> _leaving = [];
+    private readonly RaidRepair[] _repairs;
     private RaidIo? _parked;
 
     internal RaidChannel(RaidBdev bdev, IStorageThread thread, int slots)
     {
         (_bdev, _thread) = (bdev, thread);
         Members = new RaidMemberChannel?[slots];
+        _repairs = [.. Enumerable.Range(0, 16).Select(_ => new RaidRepair(bdev))];
     }
 
     /// <summary>The array's bdev.</summary>
@@ -56,6 +58,21 @@ public sealed class RaidChannel : IoChannel
         if (member.IsReported) return;
         member.IsReported = true;
         _bdev.Report(member.Member);
+    }
+
+    /// <summary>Has a range of a member made again from the others, when no I/O is under way there; a member that cannot take it fails.</summary>
+    /// <param name="member">The member.</param>
+    /// <param name="offset">The array's first block.</param>
+    /// <param name="blocks">Blocks of the array.</param>
+    /// <returns>False when too many wait for it already.</returns>
+    [DataPath]
+    public bool Repair(RaidMemberChannel member, ulong offset, ulong blocks)
+    {
+        foreach (var repair in _repairs)
+        {
+            if (repair.TryStart(member.Member, offset, blocks)) return true;
+        }
+        return false;
     }
 
     /// <summary>Opens a way to a member.</summary>
