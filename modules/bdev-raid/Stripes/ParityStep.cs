@@ -65,7 +65,7 @@ internal sealed unsafe class ParityStep : RaidStep
     /// <summary>What was under way when power failed is not made from parity that may not fit it; and parity is not made from data that is missing.</summary>
     private bool MayBegin()
     {
-        if (Kind is RaidStepKind.Check or RaidStepKind.Repair) return true;
+        if (Kind == RaidStepKind.Check) return true;
         for (int i = 0; i < StripeCount; i++)
         {
             ulong stripe = FirstStripe + (ulong)i;

@@ -192,6 +192,15 @@ internal sealed unsafe partial class StripeIo
             var (from, to) = Touched(role);
             VectorRange.CopyFrom(Io.Iovs, BytesBefore(role, from), (to - from) * _layout.BlockSize, Strip(role).Pointer + (from - _low) * _layout.BlockSize);
         }
+        if (!_unreadable.IsEmpty) AskForRepair();
         End(BdevIoResult.Of(BdevIoStatus.Success));
+    }
+
+    /// <summary>What a member could not read is written there again, from the others.</summary>
+    [DataPath]
+    private void AskForRepair()
+    {
+        for (int role = 0; role < _layout.Members; role++)
+            if (_unreadable.Has(role) && Holder(role) is { } member) Channel.Repair(member, _stripe * _layout.StripeBlocks, _layout.StripeBlocks);
     }
 }
