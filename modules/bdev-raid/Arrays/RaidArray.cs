@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using Spindle.Bdev.Raid.Intent;
 using Spindle.Bdevs;
 using Spindle.Modules;
 using Spindle.Threading;
@@ -165,6 +166,8 @@ public sealed partial class RaidArray
             if (Super.BlockSize != block) throw Invalid($"the members have blocks of {block} bytes, and the superblock says {Super.BlockSize}.");
             if (Super.BlockCount != size.BlockCount) throw Invalid($"the members make {size.BlockCount} blocks, and the superblock says {Super.BlockCount}.");
         }
+        // Whatever is redundant may come out of step when writes are cut off.
+        IntentLog = HasSuperblock && LeastOperational < Slots.Count ? new WriteIntentLog(this, level, size.BlockCount) : null;
         if (IntentLog is { } log) await log.OpenAsync(this);
         if (HasSuperblock)
         {

@@ -126,7 +126,8 @@ internal sealed class RaidProcess
             await thread.InvokeAsync(async () => mismatches = await step.RunAsync(channel, Kind, Target?.Slot ?? -1, offset, blocks));
             Mismatches += mismatches;
             if (Target is not null) await _bdev.AdvanceAsync(Target, _bdev.Level.MemberBlocksOf(offset + blocks));
-            if (Kind is not RaidStepKind.Check) _array.IntentLog?.OnRangeInStep(offset, blocks);
+            // A rebuild makes one member's part; it says nothing of the others'.
+            if (Kind is RaidStepKind.Resync or RaidStepKind.Repair) _array.IntentLog?.OnRangeInStep(offset, blocks);
             Offset = offset + blocks;
         }
         finally

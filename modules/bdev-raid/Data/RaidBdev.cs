@@ -29,7 +29,7 @@ public sealed class RaidBdev : Bdevs.Bdev
         BaseBdevNames = [.. all.Select(member => member.Descriptor.Bdev.Name)];
         MetadataSize = first.MetadataSize;
         MetadataInterleaved = first.MetadataInterleaved;
-        RequiredAlignment = Math.Max(level.RequiredAlignment, all.Max(member => member.Descriptor.Bdev.RequiredAlignment));
+        RequiredAlignment = level.AlignmentOf(all.Max(member => member.Descriptor.Bdev.RequiredAlignment));
         WriteCache = all.Any(member => member.Descriptor.Bdev.WriteCache);
         PhysicalBlockSize = all.Max(member => member.Descriptor.Bdev.PhysicalBlockSize);
         WriteUnitBlocks = level.WriteUnitBlocks;
@@ -43,6 +43,9 @@ public sealed class RaidBdev : Bdevs.Bdev
 
     /// <summary>What the array does with an I/O.</summary>
     public RaidLevel Level { get; }
+
+    /// <summary>Where levels have their buffers from.</summary>
+    internal Spindle.Memory.IDmaMemory Memory => _array.Context.Memory;
 
     /// <summary>True once something was written since the array came up.</summary>
     internal bool IsWritten { get; private set; }

@@ -31,6 +31,10 @@ public abstract class RaidIo(BdevIo io) : RaidOperation
         OnSubmitted();
     }
 
+    /// <summary>Asks once more for the intent of a write that waited.</summary>
+    [DataPath]
+    internal bool TryIntend(RaidWriteIntent intent) => intent.Begin(this, Io.OffsetBlocks, Io.NumBlocks);
+
     /// <summary>A write of which the intent is on the members now goes on.</summary>
     [DataPath]
     internal void GoOn() => OnSubmitted();

@@ -15,6 +15,10 @@ public abstract class RaidWriteIntent
     [DataPath]
     protected internal abstract void End(ulong firstBlock, ulong blocks, bool isInStep);
 
+    /// <summary>Whether what is redundant in a range is known to fit its data: it was not being written when the array last stopped uncleanly, or has been made again since.</summary>
+    [DataPath]
+    protected internal virtual bool IsInStep(ulong firstBlock, ulong blocks) => true;
+
     /// <summary>Lets a write go on for which <see cref="Begin"/> returned false.</summary>
     [DataPath]
     protected static void Resume(RaidIo io) => io.GoOn();

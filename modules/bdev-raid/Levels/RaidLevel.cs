@@ -18,8 +18,9 @@ public abstract class RaidLevel(RaidGeometry geometry)
     /// <summary>Blocks of the largest read or write; 0: no limit.</summary>
     public virtual uint MaxRwBlocks => 0;
 
-    /// <summary>What addresses and lengths of vectors must be multiples of, besides what the members ask for.</summary>
-    public virtual uint RequiredAlignment => 1;
+    /// <summary>What addresses and lengths of vectors must be multiples of.</summary>
+    /// <param name="members">What the members ask for.</param>
+    public virtual uint AlignmentOf(uint members) => members;
 
     /// <summary>Whether the level hands a type on, where all members support it; reads, writes and resets are always there.</summary>
     public abstract bool Carries(BdevIoType type);

@@ -4,7 +4,7 @@ namespace Spindle.Bdev.Raid;
 public static class RaidLevels
 {
     /// <summary>All of them.</summary>
-    public static IReadOnlyList<RaidLevelType> All { get; } = [Raid0.Type, Raid1.Type, Concat.Type];
+    public static IReadOnlyList<RaidLevelType> All { get; } = [Raid0.Type, Raid1.Type, Concat.Type, Raid5f.Type, Raid6.Type];
 
     /// <summary>By name or alias, in either case; null when there is none.</summary>
     public static RaidLevelType? Find(string name) => name.Length == 0 ? null :
