@@ -45,6 +45,17 @@ public sealed class MemoryDisk : Bdev
         }
     }
 
+    /// <summary>Puts another disk's content on it, behind everybody's back.</summary>
+    /// <param name="content">All of it.</param>
+    public void Restore(ReadOnlySpan<byte> content)
+    {
+        lock (_lock)
+        {
+            _cached.Clear();
+            content.CopyTo(_data);
+        }
+    }
+
     /// <summary>Changes what is stored behind everybody's back.</summary>
     /// <param name="at">Byte.</param>
     /// <param name="mask">Bits to turn over.</param>
