@@ -147,6 +147,39 @@ public sealed partial class RaidArray
         }
     }
 
+    /// <summary>Brings an array up without members that it waits for: these are taken for missing from then on.</summary>
+    /// <exception cref="SpindleException">EINVAL: it does not wait, has no superblock, or too few members are there.</exception>
+    internal async Task StartDegradedAsync()
+    {
+        await _turn.WaitAsync();
+        try
+        {
+            if (State != RaidState.Configuring || Super is not { } super) throw Invalid($"RAID bdev '{Name}' is {NameOf(State)}{(HasSuperblock ? "" : " and has no superblock")}; only one with a superblock that waits for members can be started without them.");
+            if (Discovered < LeastOperational) throw Invalid($"RAID bdev '{Name}' has {Discovered} of its members; {LeastOperational} are the least for {Type.Name}.");
+            var (before, operational) = (super.Clone(), Operational);
+            foreach (var slot in Slots.Where(slot => slot.Member is null))
+            {
+                Mark(slot, SuperblockMemberState.Missing);
+                (slot.Uuid, slot.Name, slot.ResumeBlocks) = (Guid.Empty, null, 0);
+            }
+            Operational = Discovered;
+            try
+            {
+                await BringUpAsync();
+            }
+            catch
+            {
+                (Super, Operational) = (before.After(super), operational);
+                foreach (var slot in Slots.Where(slot => slot.Member is null && before.EntryOf(slot.Index) >= 0)) slot.Uuid = before.Member(before.EntryOf(slot.Index)).Uuid;
+                throw;
+            }
+        }
+        finally
+        {
+            _turn.Release();
+        }
+    }
+
     private async Task BringUpAsync()
     {
         var bdev = FirstMember()!;

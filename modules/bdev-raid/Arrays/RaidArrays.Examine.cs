@@ -105,9 +105,10 @@ public sealed partial class RaidArrays
         if (index < 0) throw Invalid($"the superblock of '{super.Name}' does not name its UUID, {bdev.Uuid:D}: it is a copy of a member, or was replaced, or has got another UUID.");
         bool isNew = array is null;
         array ??= FromSuperblock(super);
-        if (array.State == RaidState.Online) await AddAgainAsync(array, bdev, index);
+        bool wasOnline = array.State == RaidState.Online;
+        if (wasOnline) await AddAgainAsync(array, bdev, index);
         else await JoinBySuperblockAsync(array, bdev, index);
-        if (isNew) await LookForOthersAsync(array);
+        if (isNew || (!wasOnline && array.State == RaidState.Online)) await LookForOthersAsync(array);
     }
 
     private RaidArray FromSuperblock(RaidSuperblock super)

@@ -69,6 +69,21 @@ public sealed partial class RaidArrays(IModuleContext context)
         }
     }
 
+    /// <summary>Brings an array up without the members that it waits for.</summary>
+    /// <exception cref="SpindleException">EINVAL: it does not wait, or too few members are there.</exception>
+    public async Task StartDegradedAsync(RaidArray array)
+    {
+        await _assembly.WaitAsync();
+        try
+        {
+            await array.StartDegradedAsync();
+        }
+        finally
+        {
+            _assembly.Release();
+        }
+    }
+
     /// <summary>Deletes an array; what is on its members stays there.</summary>
     /// <exception cref="SpindleException">EALREADY: it is being deleted.</exception>
     public Task DeleteAsync(RaidArray array) => array.DeleteAsync();

@@ -55,6 +55,24 @@ public sealed class RaidRpc(RaidArrays arrays)
         return true;
     }
 
+    /// <summary>Brings an array up without the members that it waits for.</summary>
+    /// <exception cref="RpcException">There is no such array, or it cannot be without them.</exception>
+    [RpcMethod("bdev_raid_start_degraded", Summary = "Bring up a RAID bdev with superblock without the base bdevs that it waits for, which are missing from then on (not in SPDK).",
+        ParameterErrorCode = RpcErrorCode.ParseError, ParameterErrorText = Undecodable)]
+    public async Task<bool> StartDegradedAsync(RaidDeleteParameters parameters)
+    {
+        var array = arrays.Find(parameters.Name) ?? throw new RpcException(-Errno.ENODEV, $"raid bdev {parameters.Name} not found");
+        try
+        {
+            await arrays.StartDegradedAsync(array);
+        }
+        catch (SpindleException e)
+        {
+            throw new RpcException(-e.Errno, $"{Errno.Message(e.Errno)}: {e.Message}");
+        }
+        return true;
+    }
+
     /// <summary>Puts a bdev into an array.</summary>
     /// <exception cref="RpcException">A negated error number, with SPDK's words and the reason.</exception>
     [RpcMethod("bdev_raid_add_base_bdev", Summary = "Put a base bdev into an empty slot of a RAID bdev, which rebuilds it.", ParameterErrorText = Undecodable)]

@@ -31,3 +31,9 @@ public sealed class Raid6_without_two(ContractHost host) : RaidContract(host)
         return raid;
     }
 }
+/// <summary>Two parities with superblocks on files, which come back after a restart.</summary>
+public sealed class Raid6_on_aio(ContractHost host) : RaidContract(host)
+{
+    protected override async Task<BdevSubject> CreateAsync() => await OnFilesAsync("raid6", 16, 4, Blocks / 2);
+}
+

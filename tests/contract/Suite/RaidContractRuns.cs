@@ -9,16 +9,16 @@ public sealed class Raid0_on_malloc(ContractHost host) : RaidContract(host)
     protected override async Task<BdevSubject> CreateAsync() => await Subjects.RaidAsync(Host, "raid0", 4, false, await MallocsAsync(4, Blocks / 4));
 }
 
-/// <summary>Three disks, of which a part of the last is not used.</summary>
-public sealed class Raid0_of_three(ContractHost host) : RaidContract(host)
+/// <summary>Strips on a single disk, of which the end is not used.</summary>
+public sealed class Raid0_of_one(ContractHost host) : RaidContract(host)
 {
-    protected override async Task<BdevSubject> CreateAsync() => await Subjects.RaidAsync(Host, "raid0", 8, false, await MallocsAsync(3, Blocks / 3 + 16));
+    protected override async Task<BdevSubject> CreateAsync() => await Subjects.RaidAsync(Host, "raid0", 8, false, await MallocsAsync(1, Blocks + 15));
 }
 
 /// <summary>Strips with superblocks on files, which come back after a restart.</summary>
 public sealed class Raid0_on_aio(ContractHost host) : RaidContract(host)
 {
-    protected override async Task<BdevSubject> CreateAsync() => await Subjects.RaidAsync(Host, "raid0", 16, true, await AiosAsync(2, Blocks / 2));
+    protected override async Task<BdevSubject> CreateAsync() => await OnFilesAsync("raid0", 16, 2, Blocks / 2);
 }
 
 /// <summary>Disks one behind the other.</summary>
@@ -37,7 +37,7 @@ public sealed class Raid1_on_malloc(ContractHost host) : RaidContract(host)
 /// <summary>A mirror with superblocks on files, which come back after a restart.</summary>
 public sealed class Raid1_on_aio(ContractHost host) : RaidContract(host)
 {
-    protected override async Task<BdevSubject> CreateAsync() => await Subjects.RaidAsync(Host, "raid1", 0, true, await AiosAsync(2, Blocks));
+    protected override async Task<BdevSubject> CreateAsync() => await OnFilesAsync("raid1", 0, 2, Blocks);
 }
 
 /// <summary>A mirror of which a member is gone.</summary>
@@ -93,17 +93,25 @@ public abstract class RaidContract(ContractHost host) : BdevContract(host)
         return members;
     }
 
-    /// <summary>Files with room for a superblock.</summary>
-    private protected async Task<BdevSubject[]> AiosAsync(int count, ulong blocks)
+    /// <summary>An array with superblocks on files, which all go and come back.</summary>
+    private protected async Task<BdevSubject> OnFilesAsync(string level, int stripKib, int count, ulong blocks)
     {
-        var members = new BdevSubject[count];
-        for (int i = 0; i < count; i++)
+        var files = Enumerable.Range(0, count).Select(_ => new AioCreateParameters
         {
-            members[i] = await Subjects.AioAsync(Host, new AioCreateParameters
+            Name = ContractHost.NewName("aio"), Filename = NewFile(AppContext.BaseDirectory, (1 << 20) + (long)blocks * 512), BlockSize = 512, Fallocate = true, Uuid = Guid.NewGuid(),
+        }).ToArray();
+        var members = new BdevSubject[count];
+        for (int i = 0; i < count; i++) members[i] = await Subjects.AioAsync(Host, files[i]);
+        var raid = await Subjects.RaidAsync(Host, level, stripKib, true, members);
+        return raid with
+        {
+            RestartAsync = async () =>
             {
-                Filename = NewFile(AppContext.BaseDirectory, (1 << 20) + (long)blocks * 512), BlockSize = 512, Fallocate = true, Uuid = Guid.NewGuid(),
-            });
-        }
-        return members;
+                await raid.DeleteAsync!();
+                foreach (var file in files) await Host.OnAppAsync(() => Host.Modules.Aio.DeleteAsync(new AioNameParameters { Name = file.Name }));
+                foreach (var file in files) await Host.OnAppAsync(() => Host.Modules.Aio.CreateAsync(file));
+                await Host.OnAppAsync(() => Host.Registry.WaitForExamineAsync());
+            },
+        };
     }
 }

@@ -200,15 +200,9 @@ public static class Subjects
             Below = [.. members.SelectMany(member => member.Below), .. members.Select(member => member.Name)],
             GrowAsync = level == "concat" || members.Any(member => member.GrowAsync is null) ? null : async blocks =>
             {
-                foreach (var member in members) await member.GrowAsync!(blocks);
-                await Eventually.IsTrueAsync(() => true, "the array's new size");
+                foreach (var member in members) await member.GrowAsync!(level == "raid0" ? blocks / (ulong)members.Length : blocks);
             },
-            RestartAsync = !superblock || members.Any(member => member.RestartAsync is null) ? null : async () =>
-            {
-                await DeleteAsync();
-                foreach (var member in members) await member.RestartAsync!();
-                await host.OnAppAsync(() => host.Registry.WaitForExamineAsync());
-            },
+            RestartAsync = null,
             DeleteAsync = DeleteAsync,
         };
     }
