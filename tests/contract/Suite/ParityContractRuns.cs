@@ -34,6 +34,6 @@ public sealed class Raid6_without_two(ContractHost host) : RaidContract(host)
 /// <summary>Two parities with superblocks on files, which come back after a restart.</summary>
 public sealed class Raid6_on_aio(ContractHost host) : RaidContract(host)
 {
-    protected override async Task<BdevSubject> CreateAsync() => await OnFilesAsync("raid6", 16, 4, Blocks / 2);
+    protected override async Task<BdevSubject> CreateAsync() => await OnFilesAsync("raid6", 16, 4, Blocks / 2) with { GrowAsync = null };
 }
 

@@ -84,10 +84,14 @@ public sealed class IntegrityTests(ContractHost host) : ParityArrayTest(host)
         disks[1].Intercept = static _ => BdevIoResult.Of(BdevIoStatus.Failed);
         await client.WriteBytesAsync(0, data);
         string now = "";
-        for (int i = 0; i < 2000; i++)
+        // A member that is being rebuilt counts as operational, and is there a moment before its process.
+        int quiet = 0;
+        for (int i = 0; i < 2000 && quiet < 20; i++)
         {
             now = await CallAsync("bdev_raid_get_bdevs", """{"category":"online"}""");
-            if ((int)JsonNode.Parse(now)!.AsArray().Single(array => (string)array!["name"]! == name)!["num_base_bdevs_operational"]! == members && now.Contains(names[members], StringComparison.Ordinal)) break;
+            if ((int)JsonNode.Parse(now)!.AsArray().Single(array => (string)array!["name"]! == name)!["num_base_bdevs_operational"]! == members && now.Contains(names[members], StringComparison.Ordinal)
+                && !now.Contains("\"process\"", StringComparison.Ordinal)) quiet++;
+            else quiet = 0;
             await Task.Delay(5, Cancel);
         }
         string[] there = [.. names[..members]];
