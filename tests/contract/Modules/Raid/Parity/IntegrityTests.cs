@@ -161,4 +161,65 @@ public sealed class IntegrityTests(ContractHost host) : ParityArrayTest(host)
             }
         }
     }
+
+    [Fact]
+    public async Task Without_a_member_what_was_being_written_is_refused_until_it_is_accepted()
+    {
+        const int Stripes = 512;
+        var uuids = Enumerable.Range(0, 3).Select(_ => Guid.NewGuid()).ToArray();
+        async Task<PowerCutDisk> AppearAsync(int slot, byte[] content)
+        {
+            var disk = new PowerCutDisk(ContractHost.NewName(ModuleHarness.Examined), Block, content, false) { Uuid = uuids[slot] };
+            Track(disk.Name);
+            await Host.RegisterAsync(disk);
+            await Host.OnAppAsync(() => Host.Registry.WaitForExamineAsync());
+            return disk;
+        }
+        var disks = new List<PowerCutDisk>();
+        for (int i = 0; i < 3; i++) disks.Add(await AppearAsync(i, new byte[(1 << 20) + Stripes * Strip * (int)Block]));
+        string name = await ArrayAsync("raid5f", disks.Select(disk => disk.Name), superblock: true);
+        byte[] data = RandomBytes(new Random(6), 2 * Strip * Block);
+        await CallAsync("bdev_raid_remove_base_bdev", $$"""{"name":"{{disks[1].Name}}"}""");
+        await using (var client = await OpenAsync(name)) await client.WriteBytesAsync(0, data);
+        byte[] first = disks[0].Cut(disks[0].Moments, new Random(0)), third = disks[2].Cut(disks[2].Moments, new Random(0));
+        await CallAsync("bdev_raid_delete", $$"""{"name":"{{name}}"}""");
+        foreach (var disk in disks) await Host.UnregisterAsync(disk.Name);
+        await AppearAsync(0, first);
+        await AppearAsync(2, third);
+        await Eventually.IsTrueAsync(() => Host.Registry.Find(name) is not null, "the array");
+        await using var reader = await OpenAsync(name, closeWhenRemoved: true);
+        using var strip = new TestBuffer(Strip * (int)Block);
+        // Stripe 0 has its second strip on the missing member. What lies in regions that were not written is computed as ever.
+        Assert.True((await reader.ReadAsync(strip, 0, Strip)).IsSuccess);
+        var refused = await reader.ReadAsync(strip, Strip, Strip);
+        Assert.Equal((BdevIoStatus.Failed, Errno.EIO), (refused.Status, refused.Result.ErrorNumber));
+        Assert.True((await reader.ReadAsync(strip, reader.Bdev.BlockCount - Strip, Strip)).IsSuccess);
+        Assert.Equal(1, (int)(await IntegrityAsync(name))["write_intent"]!["in_doubt"]!);
+        // A new member would make it look like data.
+        var fresh = (await DisksAsync(1, Stripes, superblock: true))[0];
+        await QuietAsync(name);
+        await CallAsync("bdev_raid_add_base_bdev", $$"""{"raid_bdev":"{{name}}","base_bdev":"{{fresh.Name}}"}""");
+        string now = await QuietAsync(name);
+        Assert.DoesNotContain(fresh.Name, now, StringComparison.Ordinal);
+        Assert.False((await reader.ReadAsync(strip, Strip, Strip)).IsSuccess);
+        Assert.Equal("1", await CallAsync("bdev_raid_accept_doubt", $$"""{"name":"{{name}}"}"""));
+        Assert.Equal(data, await reader.ReadBytesAsync(0, 2 * Strip));
+        await CallAsync("bdev_raid_add_base_bdev", $$"""{"raid_bdev":"{{name}}","base_bdev":"{{fresh.Name}}"}""");
+        now = await QuietAsync(name);
+        Assert.Contains(fresh.Name, now, StringComparison.Ordinal);
+        Assert.Equal(data, await reader.ReadBytesAsync(0, 2 * Strip));
+    }
+
+    /// <summary>No background process runs, nor begins in the next moment.</summary>
+    private async Task<string> QuietAsync(string name)
+    {
+        string now = "";
+        for (int i = 0, quiet = 0; i < 2000 && quiet < 20; i++)
+        {
+            now = JsonNode.Parse(await CallAsync("bdev_raid_get_bdevs", """{"category":"online"}"""))!.AsArray().Single(array => (string)array!["name"]! == name)!.ToJsonString();
+            quiet = now.Contains("\"process\"", StringComparison.Ordinal) ? 0 : quiet + 1;
+            await Task.Delay(5, Cancel);
+        }
+        return now;
+    }
 }
