@@ -47,6 +47,17 @@ public sealed class MemoryDisk : Bdev
         }
     }
 
+    /// <summary>Puts another disk's content on it, behind everybody's back.</summary>
+    /// <param name="content">All of it.</param>
+    public void Restore(ReadOnlySpan<byte> content)
+    {
+        lock (_lock)
+        {
+            _cached.Clear();
+            content.CopyTo(_data);
+        }
+    }
+
     /// <summary>The same disk under another name and identity, for one that comes back elsewhere. Unregister this one first.</summary>
     public MemoryDisk Renamed(string name, Guid uuid)
     {

@@ -14,7 +14,7 @@ public sealed class RaidModule : BdevModule
 
     /// <inheritdoc/>
     public override void ConfigureServices(IServiceCollection services) =>
-        services.AddSingleton(provider => Arrays(provider.GetRequiredService<IModuleContext>())).AddSingleton<RaidRpc>();
+        services.AddSingleton(provider => Arrays(provider.GetRequiredService<IModuleContext>())).AddSingleton<RaidRpc>().AddSingleton<Scrub.IntegrityRpc>();
 
     /// <inheritdoc/>
     public override Task InitializeAsync(IModuleContext context, CancellationToken cancellationToken)

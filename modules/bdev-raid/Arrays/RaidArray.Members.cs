@@ -173,6 +173,7 @@ public sealed partial class RaidArray
         }
         foreach (var one in leaving) Release(Slots[one.Slot]);
         if (IntentLog is { } log) await log.OnMembersChangedAsync(this);
+        _owner.Spares.OnDegraded(this);
     }
 
     /// <summary>Ends what the member may never answer.</summary>

@@ -112,6 +112,16 @@ public sealed partial class RaidArray
     /// <param name="ranges">Where, in multiples of the level's unit.</param>
     public void StartResync(IEnumerable<(ulong First, ulong Blocks)> ranges) => Enqueue(new RaidProcess(this, RaidStepKind.Resync, null, ranges));
 
+    /// <summary>The last scrub; null when there was none since the array came up.</summary>
+    internal RaidProcess? Scrub { get; private set; }
+
+    /// <summary>Begins to compare what is redundant with the data, on all of the array.</summary>
+    internal void StartScrub(bool repairs)
+    {
+        Scrub = new RaidProcess(this, repairs ? RaidStepKind.Repair : RaidStepKind.Check, null, (0ul, ulong.MaxValue));
+        Enqueue(Scrub);
+    }
+
     private async Task RunProcessesAsync()
     {
         while (_processes.TryDequeue(out var process))
@@ -123,15 +133,18 @@ public sealed partial class RaidArray
             try
             {
                 isDone = await process.RunAsync();
+                process.Outcome = process.IsStopped ? "stopped" : "finished";
                 if (isDone) Log.LogInformation("Finished {Process} on raid bdev {Name} at block {Offset}", name, Name, process.Offset);
             }
             catch (Exception e) when (e is SpindleException or RaidStepException)
             {
+                (process.Outcome, process.Failure) = ("failed", e.Message);
                 Log.LogWarning("Finished {Process} on raid bdev {Name} at block {Offset}: {Reason}", name, Name, process.Offset, e.Message);
             }
             Process = null;
             if (!isDone && process.Target is { } target && Slots[target.Slot].Member == target) await RemoveQuietlyAsync(target);
         }
+        _owner.Spares.OnDegraded(this);
         foreach (var uuid in _deferred.ToArray())
         {
             _deferred.Remove(uuid);

@@ -17,6 +17,9 @@ public sealed partial class RaidArrays(IModuleContext context)
     /// <summary>How background processes run that begin from now on.</summary>
     public RaidOptions Options { get; set; } = new();
 
+    /// <summary>Bdevs that wait for a member to fail.</summary>
+    public Scrub.RaidSpares Spares => field ??= new Scrub.RaidSpares(this);
+
     internal IModuleContext Context => context;
 
     internal ILogger Log { get; } = context.Logging.CreateLogger(context.ModuleName);
@@ -95,13 +98,17 @@ public sealed partial class RaidArrays(IModuleContext context)
         return null;
     }
 
-    internal void WriteConfig(IConfigWriter writer) => writer.Call("bdev_raid_set_options", w =>
+    internal void WriteConfig(IConfigWriter writer)
     {
-        w.Name("process_window_size_kb");
-        w.Number((ulong)Options.ProcessWindowKib);
-        w.Name("process_max_bandwidth_mb_sec");
-        w.Number((ulong)Options.ProcessMaxBandwidthMib);
-    });
+        writer.Call("bdev_raid_set_options", w =>
+        {
+            w.Name("process_window_size_kb");
+            w.Number((ulong)Options.ProcessWindowKib);
+            w.Name("process_max_bandwidth_mb_sec");
+            w.Number((ulong)Options.ProcessMaxBandwidthMib);
+        });
+        Spares.WriteConfig(writer);
+    }
 
     internal void Forget(RaidArray array) => _all.Remove(array);
 

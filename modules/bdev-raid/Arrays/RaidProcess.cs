@@ -43,6 +43,12 @@ internal sealed class RaidProcess
     /// <summary>Blocks that were not as they should be.</summary>
     public ulong Mismatches { get; private set; }
 
+    /// <summary>How it ended: <c>finished</c>, <c>stopped</c> or <c>failed</c>; empty while it has not.</summary>
+    public string Outcome { get; internal set; } = "";
+
+    /// <summary>Why it failed; else empty.</summary>
+    public string Failure { get; internal set; } = "";
+
     /// <summary>True when it is to end before its end.</summary>
     public bool IsStopped => _isStopped;
 

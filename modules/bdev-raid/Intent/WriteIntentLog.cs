@@ -22,6 +22,7 @@ internal sealed class WriteIntentLog : RaidIntentLog
     private IPoller? _sweeper;
     private ulong _epoch;
     private ulong _inStepFrom, _inStepTo;
+    private bool _isClosing;
     private int _isAsked, _isResyncAsked;
 
     internal WriteIntentLog(RaidArray array, RaidLevel level, ulong blockCount)
@@ -117,6 +118,7 @@ internal sealed class WriteIntentLog : RaidIntentLog
     {
         _sweeper?.Unregister();
         await _turn.WaitAsync();
+        _isClosing = true;
         try
         {
             await FlushAsync();
@@ -144,7 +146,7 @@ internal sealed class WriteIntentLog : RaidIntentLog
     }
 
     /// <summary>Takes what is redundant for what it should be, whatever it is.</summary>
-    internal int Trust()
+    internal int AcceptDoubt()
     {
         int count = RegionsInDoubt;
         for (int region = 0; region < Table.Count; region++) Table.ClearDoubt(region);
@@ -266,7 +268,8 @@ internal sealed class WriteIntentLog : RaidIntentLog
         }
     }
 
-    private RaidMember[] Members() => [.. _array.Slots.Select(slot => slot.Member).OfType<RaidMember>().Where(member => !member.IsLeaving && !member.IsWrittenOff && Fits(member))];
+    /// <summary>Those that have a bitmap; at the end of the array, when all are leaving, these as well.</summary>
+    private RaidMember[] Members() => [.. _array.Slots.Select(slot => slot.Member).OfType<RaidMember>().Where(member => (_isClosing || !member.IsLeaving) && !member.IsWrittenOff && Fits(member))];
 
     /// <summary>Writes pages to all members. One that fails will fail what is written to it, too, and be taken out for that.</summary>
     private async Task WriteAsync(int page, int pages)
