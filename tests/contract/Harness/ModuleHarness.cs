@@ -7,6 +7,7 @@ using Spindle.Bdev.Lvol;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
 using Spindle.Bdev.Passthru;
+using Spindle.Bdev.Raid;
 using Spindle.Bdev.Split;
 using Spindle.Bdev.ZoneBlock;
 using Spindle.Modules;
@@ -28,6 +29,7 @@ public sealed class ModuleHarness
     public TestModule Crypto { get; private set; } = null!;
     public TestModule Gpt { get; private set; } = null!;
     public TestModule Lvol { get; private set; } = null!;
+    public TestModule Raid { get; private set; } = null!;
     public TestModule Split { get; private set; } = null!;
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
@@ -46,6 +48,7 @@ public sealed class ModuleHarness
         harness.Crypto = await host.AddModuleAsync(new CryptoModule());
         harness.Gpt = await host.AddModuleAsync(new GptModule());
         harness.Lvol = await host.AddModuleAsync(new LvolModule());
+        harness.Raid = await host.AddModuleAsync(new RaidModule());
         harness.Split = await host.AddModuleAsync(new SplitModule());
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());

@@ -179,6 +179,34 @@ public static class Subjects
         };
     }
 
+    /// <summary>An array of bdevs.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="level">The level.</param>
+    /// <param name="stripKib">KiB of a strip; 0 for none.</param>
+    /// <param name="superblock">Whether its members know of it.</param>
+    /// <param name="members">The bdevs.</param>
+    public static async Task<BdevSubject> RaidAsync(ContractHost host, string level, int stripKib, bool superblock, params BdevSubject[] members)
+    {
+        string name = ContractHost.NewName("raid");
+        var raid = host.Modules.Raid;
+        string names = string.Join(',', members.Select(member => $"\"{member.Name}\""));
+        await raid.CallAsync("bdev_raid_create", $$"""
+            {"name":"{{name}}","raid_level":"{{level}}","base_bdevs":[{{names}}],"superblock":{{(superblock ? "true" : "false")}}{{(stripKib == 0 ? "" : $",\"strip_size_kb\":{stripKib}")}}}
+            """);
+        async Task DeleteAsync() => await raid.CallAsync("bdev_raid_delete", $$"""{"name":"{{name}}"}""");
+        return members[0] with
+        {
+            Name = name,
+            Below = [.. members.SelectMany(member => member.Below), .. members.Select(member => member.Name)],
+            GrowAsync = level == "concat" || members.Any(member => member.GrowAsync is null) ? null : async blocks =>
+            {
+                foreach (var member in members) await member.GrowAsync!(level == "raid0" ? blocks / (ulong)members.Length : blocks);
+            },
+            RestartAsync = null,
+            DeleteAsync = DeleteAsync,
+        };
+    }
+
     private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
 
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };
