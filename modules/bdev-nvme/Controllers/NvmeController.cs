@@ -84,10 +84,18 @@ internal sealed partial class NvmeController : IoDevice
     }
 
     /// <summary>Connects for the first time.</summary>
-    /// <exception cref="SpindleException">It could not be connected.</exception>
+    /// <exception cref="SpindleException">EIO: it could not be connected; the text says why.</exception>
     internal async Task ConnectAsync(CancellationToken cancellationToken)
     {
-        Session = await OpenSessionAsync(cancellationToken);
+        try
+        {
+            Session = await OpenSessionAsync(cancellationToken);
+        }
+        catch (SpindleException e)
+        {
+            // SPDK's one code for all that may stand against it.
+            throw new SpindleException(Errno.EIO, $"Input/output error: {Addresses[0]} cannot be attached: {e.Message}");
+        }
         Cntlid = Session.Terms.Cntlid;
     }
 
