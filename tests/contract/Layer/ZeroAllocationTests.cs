@@ -36,7 +36,7 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
         if (stack.StartsWith("nvme", StringComparison.Ordinal))
         {
             Track(subject.Name);
-            subject = await Subjects.NvmeAsync(Host, 65536, 512, digests: stack.EndsWith("digests", StringComparison.Ordinal));
+            subject = await Subjects.NvmeAsync(Host, 65536, 512, digests: stack.EndsWith("digests", StringComparison.Ordinal), keepAliveMilliseconds: 0);
         }
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);

@@ -180,9 +180,11 @@ public static class Subjects
     }
 
     /// <summary>A disk in memory that Spindle's own target serves, in another host, attached over loopback.</summary>
-    public static async Task<BdevSubject> NvmeAsync(ContractHost host, ulong blocks, uint blockSize, bool digests)
+    /// <param name="keepAliveMilliseconds">Every half of which the app thread, and so the reactor that it is on, does some control-plane work; 0: never.</param>
+    public static async Task<BdevSubject> NvmeAsync(ContractHost host, ulong blocks, uint blockSize, bool digests, int keepAliveMilliseconds = 10_000)
     {
         await ForgetServedAsync(host);
+        await host.Modules.Nvme.CallAsync("bdev_nvme_set_options", $$"""{"keep_alive_timeout_ms":{{keepAliveMilliseconds}}}""");
         var disk = await (await ServedDisks.SharedAsync()).AddAsync($$""","num_blocks":{{blocks}},"block_size":{{blockSize}}""");
         var nvme = host.Modules.Nvme;
         string name = ContractHost.NewName("nvme");
