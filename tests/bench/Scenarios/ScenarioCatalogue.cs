@@ -29,6 +29,9 @@ public static class ScenarioCatalogue
            select new NvmfScenario(new NvmfLoad("malloc", "randread", 4096, 8, queues)),
         .. from pattern in s_randomPatterns
            select new NvmfScenario(new NvmfLoad("malloc", pattern, 4096, 32, 4, 2)),
+        .. from pattern in s_randomPatterns
+           from depth in s_depths
+           select new InitiatorScenario(new InitiatorLoad(pattern, 4096, depth)),
         new IdleConnectionsScenario(1000),
         new StartScenario(),
         new FirstIoScenario(),

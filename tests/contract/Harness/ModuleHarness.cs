@@ -6,6 +6,7 @@ using Spindle.Bdev.Gpt;
 using Spindle.Bdev.Lvol;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
+using Spindle.Bdev.Nvme;
 using Spindle.Bdev.Passthru;
 using Spindle.Bdev.Raid;
 using Spindle.Bdev.Split;
@@ -34,6 +35,7 @@ public sealed class ModuleHarness
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
     public TestModule ZoneBlock { get; private set; } = null!;
+    public TestModule Nvme { get; private set; } = null!;
     public PassthruModule PassthruModule { get; } = new();
 
     public static async Task<ModuleHarness> StartAsync(ContractHost host)
@@ -53,6 +55,7 @@ public sealed class ModuleHarness
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());
         harness.ZoneBlock = await host.AddModuleAsync(new ZoneBlockModule());
+        harness.Nvme = await host.AddModuleAsync(new NvmeModule());
         return harness;
     }
 

@@ -22,6 +22,8 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("raid0 of malloc")]
     [InlineData("raid1 of malloc")]
     [InlineData("concat of malloc")]
+    [InlineData("nvme over tcp")]
+    [InlineData("nvme over tcp with digests")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
@@ -34,6 +36,11 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
                 NumBlocks = stack.StartsWith("lvol", StringComparison.Ordinal) ? 131072ul : 65536,
                 BlockSize = 512, MdSize = hides ? 8u : 0, DifType = hides ? 1 : 0, MdInterleave = stack.Contains("interleaved", StringComparison.Ordinal),
             });
+        if (stack.StartsWith("nvme", StringComparison.Ordinal))
+        {
+            Track(subject.Name);
+            subject = await Subjects.NvmeAsync(Host, 65536, 512, digests: stack.EndsWith("digests", StringComparison.Ordinal), keepAliveMilliseconds: 0);
+        }
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);
         // Thick: the first write to a cluster of a thin one is the control plane's.

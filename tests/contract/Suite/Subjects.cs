@@ -207,6 +207,48 @@ public static class Subjects
         };
     }
 
+    /// <summary>A disk in memory that Spindle's own target serves, in another host, attached over loopback.</summary>
+    /// <param name="keepAliveMilliseconds">Every half of which the app thread, and so the reactor that it is on, does some control-plane work; 0: never.</param>
+    public static async Task<BdevSubject> NvmeAsync(ContractHost host, ulong blocks, uint blockSize, bool digests, int keepAliveMilliseconds = 10_000)
+    {
+        await ForgetServedAsync(host);
+        await host.Modules.Nvme.CallAsync("bdev_nvme_set_options", $$"""{"keep_alive_timeout_ms":{{keepAliveMilliseconds}}}""");
+        var disk = await (await ServedDisks.SharedAsync()).AddAsync($$""","num_blocks":{{blocks}},"block_size":{{blockSize}}""");
+        var nvme = host.Modules.Nvme;
+        string name = ContractHost.NewName("nvme");
+        Task AttachAsync() => nvme.CallAsync("bdev_nvme_attach_controller", disk.Attach(name, digests ? ",\"hdgst\":true,\"ddgst\":true" : ""));
+        Task DetachAsync() => nvme.CallAsync("bdev_nvme_detach_controller", $$"""{"name":"{{name}}"}""");
+        await AttachAsync();
+        s_served.Add((name, disk));
+        return new BdevSubject(name + "n1")
+        {
+            RestartAsync = async () =>
+            {
+                await DetachAsync();
+                await AttachAsync();
+            },
+            DeleteAsync = async () =>
+            {
+                await DetachAsync();
+                await disk.RemoveAsync();
+                s_served.Remove((name, disk));
+            },
+        };
+    }
+
+    // Of tests that took away the bdev alone: its controller and what is served.
+    private static readonly List<(string Name, ServedDisk Disk)> s_served = [];
+
+    private static async Task ForgetServedAsync(ContractHost host)
+    {
+        foreach (var (name, disk) in s_served.Where(served => host.Registry.Find(served.Name + "n1") is null).ToArray())
+        {
+            await host.Modules.Nvme.CallAsync("bdev_nvme_detach_controller", $$"""{"name":"{{name}}"}""");
+            await disk.RemoveAsync();
+            s_served.Remove((name, disk));
+        }
+    }
+
     private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
 
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };
