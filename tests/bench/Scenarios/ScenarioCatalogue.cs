@@ -13,6 +13,12 @@ public static class ScenarioCatalogue
            from pattern in s_randomPatterns
            from depth in s_depths
            select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
+        .. from backend in new[] { "lvol-malloc", "lvol-null" }
+           from pattern in s_randomPatterns
+           from depth in s_depths
+           select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
+        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-thin-malloc", "randwrite", 4096, depth)),
+        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-clone-malloc", "randread", 4096, depth)),
         .. from backend in new[] { "malloc", "null" }
            from pattern in s_randomPatterns
            from depth in s_depths
@@ -28,6 +34,7 @@ public static class ScenarioCatalogue
         new StartScenario(),
         new FirstIoScenario(),
         new IdleMemoryScenario(),
+        new LvolRecoveryScenario(64),
     ];
 
     /// <summary>Those that some pattern describes, in the catalogue's order. A pattern without a wildcard also stands for all below it: "bdev/null".</summary>
