@@ -21,11 +21,13 @@ public sealed class MemoryDisk : Bdev
         WriteCache = writeCache;
     }
 
-    private MemoryDisk(MemoryDisk disk) : base(disk.Name, disk.ProductName, disk.BlockSize, disk.BlockCount)
+    private MemoryDisk(MemoryDisk disk) : this(disk, disk.Name, disk.Uuid) { }
+
+    private MemoryDisk(MemoryDisk disk, string name, Guid uuid) : base(name, disk.ProductName, disk.BlockSize, disk.BlockCount)
     {
         _data = disk._data;
         WriteCache = disk.WriteCache;
-        Uuid = disk.Uuid;
+        Uuid = uuid;
     }
 
     /// <summary>Asked about each I/O before it is carried out; a result other than null is how it ends.</summary>
@@ -42,6 +44,27 @@ public sealed class MemoryDisk : Bdev
             foreach (var (block, data) in _cached)
                 if (random.Next(2) == 0) data.CopyTo(_data, (long)(block * BlockSize));
             return new MemoryDisk(this);
+        }
+    }
+
+    /// <summary>Puts another disk's content on it, behind everybody's back.</summary>
+    /// <param name="content">All of it.</param>
+    public void Restore(ReadOnlySpan<byte> content)
+    {
+        lock (_lock)
+        {
+            _cached.Clear();
+            content.CopyTo(_data);
+        }
+    }
+
+    /// <summary>The same disk under another name and identity, for one that comes back elsewhere. Unregister this one first.</summary>
+    public MemoryDisk Renamed(string name, Guid uuid)
+    {
+        lock (_lock)
+        {
+            Settle();
+            return new MemoryDisk(this, name, uuid);
         }
     }
 

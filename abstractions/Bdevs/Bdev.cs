@@ -155,6 +155,13 @@ public abstract class Bdev : IoDevice
         return false;
     }
 
+    /// <summary>Writes at once, for a bdev where a write is no more than a copy into this process's memory: the data is the caller's again when the call returns. The
+    /// bdev has no I/O object of it; it is what a write that completes inside <see cref="Submit"/> is. Not asked of bdevs with metadata or zones. Must not block or throw.</summary>
+    /// <param name="offsetBlocks">The first block; the range is checked, against the write unit too.</param>
+    /// <param name="data">Whole blocks, in memory that a device may not reach.</param>
+    /// <returns>False, as here, where nothing was written and the data must be written by <see cref="Submit"/>.</returns>
+    public virtual bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data) => false;
+
     /// <summary>Makes the module's own state for one pooled <see cref="BdevIo"/> (see <see cref="BdevIo.Context"/>). Called when the pool grows.</summary>
     public virtual object? CreateIoContext(BdevIo io) => null;
 

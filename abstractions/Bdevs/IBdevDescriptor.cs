@@ -87,6 +87,12 @@ public interface IBdevChannel
     /// <summary>Writes blocks. On a zoned bdev within one zone, at its write pointer.</summary>
     int Write(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
 
+    /// <summary>Writes by copying before it returns, where the bdev has its blocks in memory and nothing holds I/O back. It is a write in the statistics, and as durable as one.</summary>
+    /// <param name="offsetBlocks">The first block.</param>
+    /// <param name="data">Whole blocks, anywhere in memory; at most 2 GiB less a block.</param>
+    /// <returns>False: nothing was written; use <see cref="Write"/>, which also tells what is wrong with the range if anything is.</returns>
+    bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data) => false;
+
     /// <summary>Compares blocks with the buffers; a difference is <see cref="BdevIoStatus.Miscompare"/>.</summary>
     int Compare(ReadOnlySpan<IoVec> buffers, ulong offsetBlocks, ulong numBlocks, BdevIoCallback callback, object? state, nint metadata = 0);
 

@@ -44,11 +44,19 @@ internal sealed class BdevChannel : IBdevChannel
         if (CheckRange(offsetBlocks, numBlocks) == 0 && _queue.HoldsNothingBack && _bdev.TryLend(offsetBlocks, numBlocks, out memory)
             && _queue.MayLend(numBlocks))
         {
-            _queue.CountLent(numBlocks * _blockSize);
+            _queue.CountAtOnce(BdevIoType.Read, numBlocks * _blockSize);
             return true;
         }
         memory = default;
         return false;
+    }
+
+    [DataPath]
+    public bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data)
+    {
+        ulong blocks = (uint)data.Length / _blockSize;
+        return blocks * _blockSize == (uint)data.Length && _queue.Limits.WritesAtOnce && CheckRange(offsetBlocks, blocks) == 0
+            && CheckWrite(BdevIoType.Write, offsetBlocks, blocks) == 0 && _queue.TryWriteAtOnce(offsetBlocks, data);
     }
 
     [DataPath]

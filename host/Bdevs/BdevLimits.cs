@@ -19,6 +19,7 @@ internal sealed class BdevLimits
         MaxRwBlocks = bdev.MaxRwBlocks == 0 ? ulong.MaxValue : bdev.MaxRwBlocks;
         MaxSegments = bdev.MaxSegments == 0 ? int.MaxValue : bdev.MaxSegments;
         MaxSegmentSize = bdev.MaxSegmentSize == 0 ? uint.MaxValue : bdev.MaxSegmentSize;
+        WritesAtOnce = !IsZoned && bdev.MetadataSize == 0 && bdev.GetType().GetMethod(nameof(Bdev.TryWriteAtOnce))!.DeclaringType != typeof(Bdev);
         WriteUnit = bdev.SplitOnWriteUnit ? Math.Max(1, bdev.WriteUnitBlocks) : 1;
         BounceBlocks = Math.Max(1, Math.Min(bounceSize, MaxSegmentSize) / bdev.BlockSize);
         MaxUnmapBlocks = bdev.MaxUnmapBlocks == 0 ? ulong.MaxValue : bdev.MaxUnmapBlocks;
@@ -43,6 +44,7 @@ internal sealed class BdevLimits
     public readonly ulong MaxRwBlocks;
     public readonly int MaxSegments;
     public readonly uint MaxSegmentSize;
+    public readonly bool WritesAtOnce; // the bdev may be asked to
     public readonly uint WriteUnit;
     public readonly uint BounceBlocks;
     public readonly ulong MaxUnmapBlocks;

@@ -57,12 +57,12 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
     internal void SetHistogram(BdevHistogramOptions? options) =>
         _histogram = options is null ? null : _histogram is { } now && now.Options == options ? now : new LatencyHistogram(options);
 
-    /// <summary>A read in place took no time.</summary>
+    /// <summary>A read in place took no time, nor did a write at once.</summary>
     [DataPath, MethodImpl(MethodImplOptions.AggressiveInlining)]
-    internal void CountLent(ulong bytes)
+    internal void CountAtOnce(BdevIoType type, ulong bytes)
     {
-        Statistics.Count(BdevIoType.Read, bytes, 0);
-        if (_histogram is not null) _histogram.Tally(BdevIoType.Read, 0);
+        Statistics.Count(type, bytes, 0);
+        if (_histogram is not null) _histogram.Tally(type, 0);
     }
 
     // Of the bdev, whichever version of its module has it.
@@ -247,6 +247,24 @@ internal sealed unsafe partial class BdevQueue : BdevIoOwner
         *crumb = outer;
         if (crumb[1] != 0) Thread.Begin(outer);
         io.HostFlags &= ~InSubmit;
+    }
+
+    /// <summary>Has the bdev take data at once; the range is checked. Where writes are limited they go by the usual way, which makes them wait.</summary>
+    [DataPath]
+    internal bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data)
+    {
+        if (!HoldsNothingBack || _qos is not null) return false;
+        try
+        {
+            if (!Bdev.TryWriteAtOnce(offsetBlocks, data)) return false;
+        }
+        catch (Exception exception)
+        {
+            Entry.Registry.OnModuleFault(Bdev, "write at once", exception);
+            return false;
+        }
+        CountAtOnce(BdevIoType.Write, (uint)data.Length);
+        return true;
     }
 
     private void OnSubmitThrew(BdevIo io, uint generation, Exception exception)

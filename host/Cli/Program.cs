@@ -14,9 +14,11 @@ internal static class Program
 
         var root = new RootCommand("Spindle: a userspace storage target host. Modules are plugins; an app is a manifest that names some.")
         {
-            RunCommand.Create(), RpcCommand.Create(), StackCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(), FsckCommand.Create(),
+            RunCommand.Create(), RpcCommand.Create(), StackCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(), FsckCommand.Create(), CompletionCommand.Create(),
         };
         var parsed = root.Parse(arguments);
+        if (arguments is [['[', ..], ..]) return await parsed.InvokeAsync(); // a shell asks what may follow
+        if (RpcCommand.HelpAsync(parsed) is { } help) return await help;
         if (parsed.Errors.Count > 0) return Usage(parsed);
         if (arguments.Length == 0) parsed = root.Parse(["--help"]);
         return await parsed.InvokeAsync(new InvocationConfiguration

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Help;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
@@ -14,23 +15,29 @@ internal static class RpcCommand
     const int WrongUse = 2;
     const int NoConnection = 3;
 
+    static readonly Argument<string> s_method = new("METHOD") { Description = "The RPC method; rpc_get_methods lists them, 'spindle rpc METHOD --help' tells what one takes." };
+    static readonly Option<string> s_socket = new("--rpc-socket", "-s") { Description = "The control socket.", DefaultValueFactory = _ => "/var/tmp/spdk.sock" };
+
+    /// <summary>Documents the method that a command line asks for help about, from the host that has it; null: it asks for none.</summary>
+    public static Task<int>? HelpAsync(ParseResult parsed) => parsed.Action is HelpAction && parsed.CommandResult.Command.Arguments.Contains(s_method)
+        && parsed.GetResult(s_method)?.Tokens is [{ Value: var method }] ? RpcHelp.RunAsync(method, parsed.GetValue(s_socket)!, CancellationToken.None) : null;
+
     public static Command Create()
     {
-        var method = new Argument<string>("METHOD") { Description = "The RPC method; rpc_get_methods lists them." };
         var parameters = new Argument<string[]>("PARAMETERS")
         {
             Description = "One JSON object, or name=value pairs (a value that is JSON is taken as JSON, any other as a string), or - to read the object from standard input.",
             Arity = ArgumentArity.ZeroOrMore,
         };
-        var socket = new Option<string>("--rpc-socket", "-s") { Description = "The control socket.", DefaultValueFactory = _ => "/var/tmp/spdk.sock" };
         var timeout = new Option<double>("--timeout", "-t") { Description = "Seconds to wait for the reply.", DefaultValueFactory = _ => 60 };
         var command = new Command("rpc", "Calls an RPC method of a running Spindle (or SPDK) over its control socket. "
             + "Exit codes: 0 done, 1 the call failed, 2 wrong use, 3 no connection.")
         {
-            method, parameters, socket, timeout,
+            s_method, parameters, s_socket, timeout,
         };
+        RpcCompletions.Add(s_method, parameters, s_socket);
         command.SetAction((result, cancellationToken) =>
-            RunAsync(result.GetValue(method)!, result.GetValue(parameters) ?? [], result.GetValue(socket)!, result.GetValue(timeout), cancellationToken));
+            RunAsync(result.GetValue(s_method)!, result.GetValue(parameters) ?? [], result.GetValue(s_socket)!, result.GetValue(timeout), cancellationToken));
         return command;
     }
 

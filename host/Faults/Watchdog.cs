@@ -19,7 +19,8 @@ internal sealed class Watchdog : IDisposable
     private readonly ILogger _log;
     private readonly State[] _states;
     private readonly Thread _thread;
-    private readonly ManualResetEventSlim _end = new();
+    // Not the slim one: it spins before it waits, here some hundred times a second on a core that is another's.
+    private readonly ManualResetEvent _end = new(false);
     private readonly HeapWatch _heap;
     private TimeSpan _gcPause;
 
@@ -64,7 +65,7 @@ internal sealed class Watchdog : IDisposable
     {
         var period = TimeSpan.FromMilliseconds(Math.Clamp(_options.HoldLimit.TotalMilliseconds / 4, 5, 250));
         long lastHeap = 0;
-        while (!_end.Wait(period))
+        while (!_end.WaitOne(period))
         {
             try
             {

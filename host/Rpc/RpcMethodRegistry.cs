@@ -161,6 +161,15 @@ public sealed class RpcMethodRegistry(ILogger<RpcMethodRegistry> logger)
         }
     }
 
+    /// <summary>The methods, without their aliases.</summary>
+    internal IReadOnlyList<RpcMethodEntry> Entries
+    {
+        get
+        {
+            lock (_lock) return [.. _methods.Values.Where(entry => !entry.IsAlias)];
+        }
+    }
+
     /// <summary>Looks a method up, by an alias too, whether or not it may be called now.</summary>
     public bool TryFind(string name, [NotNullWhen(true)] out RpcMethodHandler? handler)
     {

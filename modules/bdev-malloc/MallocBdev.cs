@@ -108,6 +108,14 @@ public sealed unsafe class MallocBdev : Bdevs.Bdev
     public override bool TryLend(ulong offsetBlocks, ulong numBlocks, out IoVec memory) => _store.TryLend(offsetBlocks, numBlocks, out memory);
 
     /// <inheritdoc/>
+    [DataPath]
+    public override bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data)
+    {
+        _store.Write(offsetBlocks, data);
+        return true;
+    }
+
+    /// <inheritdoc/>
     public override ValueTask DestructAsync() => _store.DisposeAsync();
 
     /// <inheritdoc/>

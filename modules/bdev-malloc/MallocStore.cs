@@ -176,6 +176,15 @@ internal sealed unsafe class MallocStore : IAsyncDisposable
         return new IoVec(_data + offset, (uint)length, _dataBuffer.Region);
     }
 
+    /// <summary>Copies data to blocks without metadata.</summary>
+    [DataPath]
+    public void Write(ulong block, ReadOnlySpan<byte> data)
+    {
+        nuint offset = (nuint)(block * _blockSize);
+        MarkWritten(offset, (nuint)data.Length);
+        fixed (byte* from = data) Store(from, _data + offset, (nuint)data.Length);
+    }
+
     /// <summary>Copies buffers to blocks, unless <paramref name="verify"/> is set and the check of one fails. Protection information that the submitter did not bring is generated.</summary>
     [DataPath]
     public DifResult Write(ReadOnlySpan<IoVec> buffers, byte* metadata, ulong block, ulong count, bool verify, out ulong failed)

@@ -46,6 +46,10 @@ public sealed unsafe class NullBdev : Bdevs.Bdev
         else io.Complete(io.Generation, BdevIoResult.FromErrno(Errno.ENOTSUP));
     }
 
+    /// <inheritdoc/>
+    [DataPath]
+    public override bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data) => true;
+
     [DataPath]
     private static void Protect(ProtectionInformation protection, BdevIo io)
     {

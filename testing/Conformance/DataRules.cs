@@ -7,6 +7,7 @@ internal static class DataRules
     [
         new("data.read-back", "What was written is read, at the start, in the middle and at the end.", ReadBackAsync),
         new("data.neighbours", "A write changes its own blocks and no others.", NeighboursAsync, needsData: true),
+        new("data.in-place", "Memory that is lent for reading, and data that is taken at once, are the blocks' that reads and writes have.", InPlaceAsync, needsData: true),
         new("data.large", "One I/O over many megabytes is done whole, or split by the limits that the bdev declares.", LargeAsync),
         new("bounds.last-block", "Every block up to the last can be read and written, alone and with those before it.", LastBlockAsync),
         new("vectors.split", "An I/O may be split into vectors anywhere, at any alignment the bdev does not rule out by RequiredAlignment.", SplitAsync),
@@ -44,6 +45,32 @@ internal static class DataRules
             data.CopyTo(image, (int)at * run.BlockSize);
             Check.Same(image, await client.ReadBytesAsync(100, 32), $"the blocks around a write of {blocks} blocks at {100 + at}");
         }
+    }
+
+    // A bdev that does neither is read and written here as everywhere.
+    private static async Task InPlaceAsync(ConformanceRun run)
+    {
+        run.NeedsAnyOrder();
+        var client = await run.OpenAsync();
+        byte[] image = run.RandomBytes(32);
+        await client.WriteBytesAsync(run.Blocks - 32, image);
+        for (int round = 0; round < 24; round++)
+        {
+            ulong blocks = (ulong)run.Random.Next(1, 9), at = (ulong)run.Random.Next(0, 33 - (int)blocks), offset = run.Blocks - 32 + at;
+            byte[] data = run.RandomBytes(blocks);
+            bool taken = false;
+            await client.OnThreadAsync(() => taken = client.Channel.TryWriteAtOnce(offset, data));
+            if (!taken) await client.WriteBytesAsync(offset, data);
+            data.CopyTo(image, (int)at * run.BlockSize);
+            Check.Same(image, await client.ReadBytesAsync(run.Blocks - 32, 32), $"the blocks around {blocks} blocks at {offset} that were {(taken ? "taken at once" : "written")}");
+            byte[]? lent = null;
+            await client.OnThreadAsync(() => lent = client.Channel.TryReadInPlace(offset, blocks, out var memory) ? memory.Span.ToArray() : null);
+            if (lent is not null) Check.Same(data, lent, $"the memory that is lent for {blocks} blocks at {offset}");
+        }
+        bool outside = false;
+        await client.OnThreadAsync(() => outside = client.Channel.TryWriteAtOnce(run.Blocks - 1, run.RandomBytes(2)) || client.Channel.TryReadInPlace(run.Blocks, 1, out _)
+            || client.Channel.TryWriteAtOnce(0, run.RandomBytes(1).AsSpan(1)));
+        Check.That(!outside, "blocks beyond the end, or half a block, are lent or taken");
     }
 
     private static async Task LargeAsync(ConformanceRun run)

@@ -16,7 +16,7 @@ public sealed class RpcBinderGenerator : IIncrementalGenerator
     {
         var methods = context.SyntaxProvider.ForAttributeWithMetadataName(RpcAttributeReader.Method,
             static (node, _) => node is MethodDeclarationSyntax,
-            static (source, _) => RpcMethodParser.Parse((IMethodSymbol)source.TargetSymbol, source.Attributes[0]));
+            static (source, _) => RpcMethodParser.Parse((IMethodSymbol)source.TargetSymbol, source.Attributes[0], source.SemanticModel.Compilation));
         var assembly = context.CompilationProvider.Select(static (compilation, _) => compilation.AssemblyName ?? "Module");
         context.RegisterSourceOutput(methods.Collect().Combine(assembly), static (output, pair) => Emit(output, pair.Left, pair.Right));
     }

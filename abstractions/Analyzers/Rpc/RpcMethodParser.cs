@@ -6,14 +6,14 @@ namespace Spindle.Analyzers.Rpc;
 /// <summary>Turns a method with <c>[RpcMethod]</c> into its handler's source.</summary>
 internal static class RpcMethodParser
 {
-    public static RpcMethodModel Parse(IMethodSymbol method, AttributeData attribute)
+    public static RpcMethodModel Parse(IMethodSymbol method, AttributeData attribute, Compilation compilation)
     {
         var location = LocationInfo.Of(method);
         var context = new RpcCodecContext(location);
         var wireName = attribute.ConstructorArguments.Length == 1 ? attribute.ConstructorArguments[0].Value as string ?? "" : "";
         CheckDeclaration(method, wireName, context);
         var (parameters, takesToken) = SplitParameters(method, context);
-        var source = context.Diagnostics.Count == 0 ? Handler(method, attribute, wireName, parameters, takesToken, context) : "";
+        var source = context.Diagnostics.Count == 0 ? Handler(method, attribute, wireName, parameters, takesToken, context, new RpcDescription(compilation)) : "";
         return new RpcMethodModel(wireName, WireNames.Qualified(method.ContainingType), source,
             new EquatableArray<RpcFunction>([.. context.Functions.Select(f => new RpcFunction(f.Key, f.Value))]),
             new EquatableArray<DiagnosticInfo>([.. context.Diagnostics]), location);
@@ -88,7 +88,8 @@ internal static class RpcMethodParser
         return (parameters, takesToken);
     }
 
-    static string Handler(IMethodSymbol method, AttributeData attribute, string wireName, IParameterSymbol? parameters, bool takesToken, RpcCodecContext context)
+    static string Handler(IMethodSymbol method, AttributeData attribute, string wireName, IParameterSymbol? parameters, bool takesToken, RpcCodecContext context,
+        RpcDescription description)
     {
         var (awaits, result) = Result(method.ReturnType);
         var arguments = string.Join(", ", new[] { parameters is null ? null : "p", takesToken ? "cancellationToken" : null }.Where(a => a is not null));
@@ -110,7 +111,10 @@ internal static class RpcMethodParser
                 public override global::Spindle.Rpc.RpcPhase Phase => (global::Spindle.Rpc.RpcPhase){{phase}};
                 public override string Summary => {{WireNames.Literal(RpcAttributeReader.Text(attribute, "Summary"))}};{{ErrorOverrides(attribute, parameters)}}
                 public override string ResultType => {{WireNames.Literal(result is null ? "boolean" : RpcTypeShape.Describe(result))}};
-                public override global::System.Collections.Generic.IReadOnlyList<global::Spindle.Rpc.RpcParameterInfo> Parameters { get; } = [{{Describe(parameters)}}];
+                global::System.Collections.Generic.IReadOnlyList<global::Spindle.Rpc.RpcParameterInfo>? _parameters;
+                public override global::System.Collections.Generic.IReadOnlyList<global::Spindle.Rpc.RpcParameterInfo> Parameters => _parameters ??= {{(parameters is null ? "[]" : description.Members(parameters.Type, read: true))}};
+                public override global::System.Collections.Generic.IReadOnlyList<global::Spindle.Rpc.RpcParameterInfo> ResultMembers => {{(result is null ? "[]" : description.Members(result, read: false))}};
+                public override global::System.Collections.Generic.IReadOnlyList<string> Errors => {{RpcDescription.Errors(method)}};
                 public override {{(awaits ? "async " : "")}}global::System.Threading.Tasks.ValueTask InvokeAsync(global::Spindle.Rpc.IRpcReader parameters, global::Spindle.Rpc.IRpcWriter result, global::System.Threading.CancellationToken cancellationToken)
                 {
                     var r = parameters;
@@ -141,22 +145,6 @@ internal static class RpcMethodParser
             result.Append($"\n    public override global::System.Collections.Generic.IReadOnlyList<string> DeprecatedAliases {{ get; }} = [{names}];");
         }
         return result.ToString();
-    }
-
-    static string Describe(IParameterSymbol? parameters)
-    {
-        if (parameters is null)
-        {
-            return "";
-        }
-        var items = new List<string>();
-        foreach (var property in RpcAttributeReader.Properties(parameters.Type).Where(p => p.SetMethod is not null))
-        {
-            var (wire, summary, required) = RpcAttributeReader.MemberDetails(property);
-            items.Add($"\n        new({WireNames.Literal(wire)}, {WireNames.Literal(RpcTypeShape.Describe(property.Type))}, "
-                + $"{(required || property.IsRequired ? "true" : "false")}, {WireNames.Literal(summary)})");
-        }
-        return string.Join(",", items);
     }
 
     /// <summary>Whether the call is awaited, and the type of what it gives.</summary>

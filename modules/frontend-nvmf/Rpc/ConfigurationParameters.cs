@@ -26,15 +26,33 @@ internal sealed class SetConfigParameters
 [RpcObject]
 internal sealed class AdminPassthroughParameters
 {
+    [RpcMember(Summary = "Identify Controller; false, passing through is not supported.")]
     public bool IdentifyCtrlr { get; set; }
+
+    [RpcMember(Summary = "Identify with the UUID list; false, passing through is not supported.")]
     public bool IdentifyUuidList { get; set; }
+
+    [RpcMember(Summary = "Get Log Page; false, passing through is not supported.")]
     public bool GetLogPage { get; set; }
+
+    [RpcMember(Summary = "Get Features and Set Features; false, passing through is not supported.")]
     public bool GetSetFeatures { get; set; }
+
+    [RpcMember(Summary = "Sanitize; false, passing through is not supported.")]
     public bool Sanitize { get; set; }
+
+    [RpcMember(Summary = "Security Send and Security Receive; false, passing through is not supported.")]
     public bool SecuritySendRecv { get; set; }
+
+    [RpcMember(Summary = "Firmware Commit and Firmware Image Download; false, passing through is not supported.")]
     public bool FwUpdate { get; set; }
+
+    [RpcMember(Summary = "NVMe-MI Send and NVMe-MI Receive; false, passing through is not supported.")]
     public bool NvmeMi { get; set; }
+
+    [RpcMember(Summary = "Vendor-specific commands; false, passing through is not supported.")]
     public bool VendorSpecific { get; set; }
+
 
     /// <summary>True when any is asked for.</summary>
     internal bool AsksForAny() => IdentifyCtrlr || IdentifyUuidList || GetLogPage || GetSetFeatures || Sanitize || SecuritySendRecv || FwUpdate || NvmeMi || VendorSpecific;
@@ -44,7 +62,7 @@ internal sealed class AdminPassthroughParameters
 [RpcObject]
 internal sealed class SetMaxSubsystemsParameters
 {
-    [RpcMember(Summary = "Subsystems there may be, the discovery subsystem included.")]
+    [RpcMember(Required = true, Summary = "Subsystems there may be, the discovery subsystem included.")]
     public uint MaxSubsystems { get; set; }
 }
 

@@ -137,6 +137,10 @@ internal sealed class NamespaceChannel
     [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
     public bool TryReadInPlace(ulong offsetBlocks, ulong numBlocks, out IoVec data) => Channel.TryReadInPlace(offsetBlocks, numBlocks, out data);
 
+    /// <inheritdoc cref="IBdevChannel.TryWriteAtOnce"/>
+    [DataPath, MethodImpl(MethodImplOptions.NoInlining)]
+    public bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data) => Channel.TryWriteAtOnce(offsetBlocks, data);
+
     /// <summary>A call by way of an interface finds its target at its first two runs, which takes some ten microseconds each: better here than for the first command.
     /// I/O of no blocks is refused, and counted nowhere.</summary>
     private void Exercise()
@@ -146,6 +150,7 @@ internal sealed class NamespaceChannel
             _ = Read(default, 0, 0, static (object? _, in BdevIoResult _) => { }, null);
             _ = Write(default, 0, 0, static (object? _, in BdevIoResult _) => { }, null);
             _ = TryReadInPlace(0, 0, out _);
+            _ = TryWriteAtOnce(0, default);
         }
     }
 

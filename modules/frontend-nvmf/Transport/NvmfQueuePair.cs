@@ -147,13 +147,28 @@ public abstract class NvmfQueuePair
         channel.OnRequestBegun();
         request.Lender = channel;
         request.AddBuffer(data);
+        CompleteAtOnce(request);
+        return true;
+    }
+
+    [DataPath]
+    internal bool TryWriteAtOnce(NvmfRequest request, ReadOnlySpan<byte> data)
+    {
+        if (State != NvmfQueuePairState.Enabled || Qid == 0 || request.ForcedStatus != default || !IoCommands.TryWriteAtOnce(this, request, data)) return false;
+        CompleteAtOnce(request);
+        return true;
+    }
+
+    /// <summary>Ends a command well that was never begun.</summary>
+    [DataPath]
+    private void CompleteAtOnce(NvmfRequest request)
+    {
         request.Completion.Cid = request.Command.Cid;
         request.Completion.Status = StatusField.Success;
         request.State = NvmfRequestState.Free;
         Group.CountCompletion();
         if (!SqFlowControlDisabled) request.Completion.Sqhd = NextSqHead();
         request.OnCompleted();
-        return true;
     }
 
     [DataPath]

@@ -80,6 +80,12 @@ public abstract class NvmfRequest
     [DataPath]
     public bool TryReadInPlace() => QueuePair.TryReadInPlace(this);
 
+    /// <summary>Instead of getting buffers and <see cref="Execute"/>: carries out a write whose data is all there, by a bdev that takes it at once; <see cref="OnCompleted"/>
+    /// is called inside. The data, <see cref="Length"/> bytes of it, is the transport's again afterwards.</summary>
+    /// <returns>False: nothing was done; go the usual way.</returns>
+    [DataPath]
+    public bool TryWriteAtOnce(ReadOnlySpan<byte> data) => QueuePair.TryWriteAtOnce(this, data);
+
     /// <summary>Gives back what <see cref="TryReadInPlace"/> lent. Without it the namespace cannot be removed.</summary>
     [DataPath]
     public void ReturnLent()

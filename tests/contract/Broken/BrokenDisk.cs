@@ -11,6 +11,7 @@ public enum Defect
     None,
     ReadsZeroes,
     SpillsIntoTheNextBlock,
+    LosesWhatItTakesAtOnce,
     StopsAfter64Blocks,
     FailsAtTheLastBlock,
     TakesTheFirstVectorOnly,
@@ -86,6 +87,8 @@ public sealed class BrokenDisk : Spindle.Bdevs.Bdev
         || (type == BdevIoType.Zcopy && _defect is Defect.ZcopyDoesNotCommit or Defect.ZcopyLendsOneBuffer);
 
     protected override IoChannel CreateChannel(IStorageThread thread) => new Channel(_iobuf?.CreateChannel("broken", 0, 0));
+
+    public override bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data) => _defect == Defect.LosesWhatItTakesAtOnce;
 
     public override void Submit(IoChannel channel, BdevIo io)
     {

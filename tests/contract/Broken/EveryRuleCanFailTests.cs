@@ -10,6 +10,7 @@ public sealed class EveryRuleCanFailTests
     {
         ["data.read-back"] = Defect.ReadsZeroes,
         ["data.neighbours"] = Defect.SpillsIntoTheNextBlock,
+        ["data.in-place"] = Defect.LosesWhatItTakesAtOnce,
         ["data.large"] = Defect.StopsAfter64Blocks,
         ["bounds.last-block"] = Defect.FailsAtTheLastBlock,
         ["vectors.split"] = Defect.TakesTheFirstVectorOnly,
@@ -106,7 +107,7 @@ public sealed class EveryRuleCanFailTests
         await using var host = await TestHost.StartAsync();
         var results = await new BdevConformance(host, () => CreateZonedAsync(host, ZoneDefect.None)) { Sequences = 1, SequenceSteps = 100 }.RunAllAsync();
         Assert.Empty(results.Where(result => result.Failure is not null).Select(result => result.Failure!.Message));
-        Assert.Equal(["bounds.last-block", "data.neighbours", "model.random-io", "ordering.compare-and-write", "persist.power-cut", "persist.restart", "resize.grow",
+        Assert.Equal(["bounds.last-block", "data.in-place", "data.neighbours", "model.random-io", "ordering.compare-and-write", "persist.power-cut", "persist.restart", "resize.grow",
             "types.compare-and-write", "types.copy", "types.seek", "types.unmap", "types.write-zeroes", "zcopy.many", "zcopy.moves-data"],
             results.Where(result => result.Skipped is not null).Select(result => result.Rule.Id).Order());
     }

@@ -179,6 +179,76 @@ public static class Subjects
         };
     }
 
+    /// <summary>An array of bdevs.</summary>
+    /// <param name="host">The host.</param>
+    /// <param name="level">The level.</param>
+    /// <param name="stripKib">KiB of a strip; 0 for none.</param>
+    /// <param name="superblock">Whether its members know of it.</param>
+    /// <param name="members">The bdevs.</param>
+    public static async Task<BdevSubject> RaidAsync(ContractHost host, string level, int stripKib, bool superblock, params BdevSubject[] members)
+    {
+        string name = ContractHost.NewName("raid");
+        var raid = host.Modules.Raid;
+        string names = string.Join(',', members.Select(member => $"\"{member.Name}\""));
+        await raid.CallAsync("bdev_raid_create", $$"""
+            {"name":"{{name}}","raid_level":"{{level}}","base_bdevs":[{{names}}],"superblock":{{(superblock ? "true" : "false")}}{{(stripKib == 0 ? "" : $",\"strip_size_kb\":{stripKib}")}}}
+            """);
+        async Task DeleteAsync() => await raid.CallAsync("bdev_raid_delete", $$"""{"name":"{{name}}"}""");
+        return members[0] with
+        {
+            Name = name,
+            Below = [.. members.SelectMany(member => member.Below), .. members.Select(member => member.Name)],
+            GrowAsync = level == "concat" || members.Any(member => member.GrowAsync is null) ? null : async blocks =>
+            {
+                foreach (var member in members) await member.GrowAsync!(level == "raid0" ? blocks / (ulong)members.Length : blocks);
+            },
+            RestartAsync = null,
+            DeleteAsync = DeleteAsync,
+        };
+    }
+
+    /// <summary>A disk in memory that Spindle's own target serves, in another host, attached over loopback.</summary>
+    /// <param name="keepAliveMilliseconds">Every half of which the app thread, and so the reactor that it is on, does some control-plane work; 0: never.</param>
+    public static async Task<BdevSubject> NvmeAsync(ContractHost host, ulong blocks, uint blockSize, bool digests, int keepAliveMilliseconds = 10_000)
+    {
+        await ForgetServedAsync(host);
+        await host.Modules.Nvme.CallAsync("bdev_nvme_set_options", $$"""{"keep_alive_timeout_ms":{{keepAliveMilliseconds}}}""");
+        var disk = await (await ServedDisks.SharedAsync()).AddAsync($$""","num_blocks":{{blocks}},"block_size":{{blockSize}}""");
+        var nvme = host.Modules.Nvme;
+        string name = ContractHost.NewName("nvme");
+        Task AttachAsync() => nvme.CallAsync("bdev_nvme_attach_controller", disk.Attach(name, digests ? ",\"hdgst\":true,\"ddgst\":true" : ""));
+        Task DetachAsync() => nvme.CallAsync("bdev_nvme_detach_controller", $$"""{"name":"{{name}}"}""");
+        await AttachAsync();
+        s_served.Add((name, disk));
+        return new BdevSubject(name + "n1")
+        {
+            RestartAsync = async () =>
+            {
+                await DetachAsync();
+                await AttachAsync();
+            },
+            DeleteAsync = async () =>
+            {
+                await DetachAsync();
+                await disk.RemoveAsync();
+                s_served.Remove((name, disk));
+            },
+        };
+    }
+
+    // Of tests that took away the bdev alone: its controller and what is served.
+    private static readonly List<(string Name, ServedDisk Disk)> s_served = [];
+
+    private static async Task ForgetServedAsync(ContractHost host)
+    {
+        foreach (var (name, disk) in s_served.Where(served => host.Registry.Find(served.Name + "n1") is null).ToArray())
+        {
+            await host.Modules.Nvme.CallAsync("bdev_nvme_detach_controller", $$"""{"name":"{{name}}"}""");
+            await disk.RemoveAsync();
+            s_served.Remove((name, disk));
+        }
+    }
+
     private static string NewKey(int size) => Convert.ToHexString(System.Security.Cryptography.RandomNumberGenerator.GetBytes(size));
 
     private static BdevSubject On(BdevSubject lower, string name, Func<Task> delete) => lower with { Name = name, Below = [.. lower.Below, lower.Name], DeleteAsync = delete };

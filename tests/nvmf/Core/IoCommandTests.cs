@@ -24,6 +24,42 @@ public class IoCommandTests
         Assert.DoesNotContain(bdev.Data[8192..], b => b != 0);
     }
 
+    [Fact]
+    public async Task A_plain_write_is_taken_at_once_where_the_bdev_does_that()
+    {
+        await using CoreBench bench = await CoreBench.StartAsync();
+        TestBdev bdev = await bench.AddNamespaceAsync(new TestBdev("T0") { TakesAtOnce = true });
+        FakeHost host = await new FakeHost(bench).ConnectAsync();
+        host.Io[0].AsksAtOnce = true;
+        byte[] data = Bytes(4096);
+        Outcome first = await host.WriteAsync(8, data), second = await host.WriteAsync(1023, data[..512]);
+        Assert.True(first.Status.IsSuccess && second.Status.IsSuccess);
+        Assert.Equal(first.Completion.Sqhd + 1, second.Completion.Sqhd);
+        Assert.Equal(data, bdev.Data[4096..8192]);
+        Assert.Equal(data[..512], bdev.Data[(1023 * 512)..]);
+        Assert.Empty(bdev.Seen);
+    }
+
+    [Fact]
+    public async Task What_is_not_a_plain_write_is_not_taken_at_once()
+    {
+        await using CoreBench bench = await CoreBench.StartAsync();
+        TestBdev bdev = await bench.AddNamespaceAsync(new TestBdev("T0", writeCache: true) { TakesAtOnce = true });
+        FakeHost host = await new FakeHost(bench).ConnectAsync();
+        host.Io[0].AsksAtOnce = true;
+        byte[] data = Bytes(1024);
+        Assert.True((await host.WriteAsync(1023, data)).Status.Is(GenericStatusCode.LbaOutOfRange));
+        Assert.True((await host.WriteAsync(ulong.MaxValue, data)).Status.Is(GenericStatusCode.LbaOutOfRange));
+        Assert.True((await host.WriteAsync(0, data, nsid: 2)).Status.Is(GenericStatusCode.InvalidNamespaceOrFormat));
+        Assert.True((await host.Io[0].SendAsync(FakeHost.Nvm(NvmOpcode.Write, 1, 0, 3), data)).Status.Is(GenericStatusCode.DataSglLengthInvalid));
+        Assert.DoesNotContain(bdev.Data, b => b != 0);
+        Assert.Empty(bdev.Seen);
+        Assert.True((await host.WriteAsync(4, data, flags: NvmIoFlags.ForceUnitAccess)).Status.IsSuccess);
+        Assert.Equal([(BdevIoType.Write, 4ul, 2ul), (BdevIoType.Flush, 4ul, 2ul)], bdev.Seen);
+        Assert.True((await host.Io[0].SendAsync(FakeHost.Nvm(NvmOpcode.Compare, 1, 4, 2), data)).Status.IsSuccess);
+        Assert.True((await host.Io[0].SendAsync(FakeHost.Nvm(NvmOpcode.Compare, 1, 6, 2), data)).Status.Is(MediaStatusCode.CompareFailure));
+    }
+
     [Theory]
     [InlineData(1024ul, 1u)]
     [InlineData(1023ul, 2u)]

@@ -26,10 +26,10 @@ internal static class GeneratorHost
 
     public static (Compilation Output, ImmutableArray<Diagnostic> Diagnostics) Generate(string source)
     {
-        var tree = CSharpSyntaxTree.ParseText(Usings + source, new CSharpParseOptions(LanguageVersion.Latest), cancellationToken: TestContext.Current.CancellationToken);
+        var tree = CSharpSyntaxTree.ParseText(Usings + source, new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.Parse), cancellationToken: TestContext.Current.CancellationToken);
         var compilation = CSharpCompilation.Create("Plugin" + Guid.NewGuid().ToString("N"), [tree], s_references,
             new CSharpCompilationOptions(OutputKind.DynamicallyLinkedLibrary, nullableContextOptions: NullableContextOptions.Enable));
-        var driver = CSharpGeneratorDriver.Create([new RpcBinderGenerator().AsSourceGenerator()], parseOptions: new CSharpParseOptions(LanguageVersion.Latest));
+        var driver = CSharpGeneratorDriver.Create([new RpcBinderGenerator().AsSourceGenerator()], parseOptions: new CSharpParseOptions(LanguageVersion.Latest, DocumentationMode.Parse));
         driver.RunGeneratorsAndUpdateCompilation(compilation, out var output, out var diagnostics, TestContext.Current.CancellationToken);
         return (output, diagnostics);
     }

@@ -124,7 +124,7 @@ public class RpcBinderGeneratorTests
             """);
         var m = methods.Methods["m"];
         Assert.Equal((RpcPhase.Any, "Does it.", "array of string", "old_m"), (m.Phase, m.Summary, m.ResultType, Assert.Single(m.DeprecatedAliases)));
-        Assert.Equal([new RpcParameterInfo("name", "string", true, "Its \"name\"."), new("sizes", "array of number", false, "")], m.Parameters);
+        Assert.Equal([("name", "string", true, "Its \"name\"."), ("sizes", "array of number", false, "")], m.Parameters.Select(p => (p.Name, p.Type, p.Required, p.Summary)));
         Assert.Equal(RpcPhase.Runtime, methods.Methods["none"].Phase);
         var error = await methods.FailAsync("m", "{\"x\":1}");
         Assert.Equal(-32602, error.Code);
@@ -133,6 +133,50 @@ public class RpcBinderGeneratorTests
         Assert.Equal((-32602, "none method requires no parameters"), (error.Code, error.Message));
         Assert.Equal("No parameters required", (await methods.FailAsync("none2", "{\"a\":1}")).Message);
         Assert.Equal("true", await methods.CallAsync("none", "null"));
+    }
+
+    [Fact]
+    public void Defaults_ranges_choices_members_and_errors_reach_the_handler()
+    {
+        using var methods = GeneratorHost.Run("""
+            public enum Kind { [RpcMember("none")] Nothing, VeryFast }
+            [RpcObject] public class Inner { /// <summary>Where, as <see cref="Kind"/> says.</summary>
+                public string Place { get; set; } = "there"; public byte Level { get; set; } = 7; }
+            [RpcObject] public class P
+            {
+                [RpcMember(Required = true)] public uint Must { get; set; }
+                public ulong Limit { get; init; } = 1UL << 40;
+                public long Signed { get; init; } = -5;
+                public bool Flag { get; init; } = true;
+                public Kind Kind { get; init; } = Kind.VeryFast;
+                public Kind? Other { get; init; }
+                public string? Text { get; init; }
+                public List<Inner> Inner { get; init; } = [];
+                public P? Again { get; init; }
+            }
+            [RpcObject] public class R { public Inner? Inner => null; public int[] Sizes => []; }
+            public class Methods
+            {
+                /// <summary>x</summary>
+                /// <exception cref="RpcException">No such device (-19): there is none;
+                /// see <c>list</c>.</exception>
+                /// <exception cref="InvalidOperationException">Not told.</exception>
+                /// <exception cref="RpcException">Second.</exception>
+                [RpcMethod("m")] public R M(P p) => new();
+            }
+            """);
+        var m = methods.Methods["m"];
+        var told = m.Parameters.ToDictionary(p => p.Name);
+        Assert.Equal([("must", null), ("limit", "1099511627776"), ("signed", "-5"), ("flag", "true"), ("kind", "\"very_fast\""), ("other", null), ("text", null), ("inner", null), ("again", null)],
+            m.Parameters.Select(p => (p.Name, p.Default)));
+        Assert.Equal((0L, (long)uint.MaxValue), (told["must"].Minimum, told["must"].Maximum));
+        Assert.Equal((null, null), (told["limit"].Minimum, told["limit"].Maximum));
+        Assert.Equal(["none", "very_fast"], told["other"].Values);
+        Assert.Equal([("place", "\"there\"", "Where, as Kind says."), ("level", "7", "")], told["inner"].Members.Select(p => (p.Name, p.Default, p.Summary)));
+        Assert.Empty(told["again"].Members);
+        Assert.Equal(["inner", "sizes"], m.ResultMembers.Select(p => p.Name));
+        Assert.Equal(["place", "level"], m.ResultMembers[0].Members.Select(p => p.Name));
+        Assert.Equal(["No such device (-19): there is none; see list.", "Second."], m.Errors);
     }
 
     [Fact]

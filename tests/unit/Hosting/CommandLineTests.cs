@@ -68,10 +68,41 @@ public sealed class CommandLineTests : IDisposable
         Assert.Contains(socket, error);
         Assert.Contains("in use", error);
 
+        (exitCode, var text, _) = await RunAsync("rpc", "rpc_get_schema", "--help", "-s", socket);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("spindle rpc rpc_get_schema", text);
+        Assert.Contains("Only this method", text);
+        (exitCode, _, error) = await RunAsync("rpc", "no_such_method", "--help", "-s", socket);
+        Assert.Equal(1, exitCode);
+        Assert.Contains("no_such_method", error);
+        Assert.Equal("thread_get_pollers\nthread_get_stats\n", await SuggestAsync($"spindle rpc -s {socket} thread_get_"));
+        Assert.Equal("include_aliases=\n", await SuggestAsync($"spindle rpc -s {socket} rpc_get_methods current=true incl"));
+        Assert.Equal("current=false\ncurrent=true\n", await SuggestAsync($"spindle rpc -s {socket} rpc_get_methods current="));
+        Assert.Contains("stack\n", await SuggestAsync("spindle sta"));
+
         using (var kill = Process.Start("kill", ["-TERM", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)])) await kill.WaitForExitAsync(TestContext.Current.CancellationToken);
         await process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Equal(0, process.ExitCode);
         Assert.False(File.Exists(socket));
+    }
+
+    /// <summary>What the scripts of 'spindle completion' ask.</summary>
+    private static async Task<string> SuggestAsync(string line) => (await RunAsync($"[suggest:{line.Length}]", line)).Output;
+
+    [Theory]
+    [InlineData("bash", "-n")]
+    [InlineData("zsh", null)]
+    [InlineData("fish", null)]
+    public async Task A_completion_script_is_one_that_the_shell_reads(string shell, string? check)
+    {
+        var (exitCode, script, _) = await RunAsync("completion", shell);
+        Assert.Equal(0, exitCode);
+        Assert.Contains("suggest:", script);
+        if (check is null) return; // not every machine has the shell
+        File.WriteAllText(Path.Combine(_folder, "script"), script);
+        using var reading = Process.Start(shell, [check, Path.Combine(_folder, "script")]);
+        await reading.WaitForExitAsync(TestContext.Current.CancellationToken);
+        Assert.Equal(0, reading.ExitCode);
     }
 
     private static async Task<string> CallAsync(string path, string method)

@@ -51,14 +51,26 @@ internal static class IoCommands
     public static NamespaceChannel? TryReadInPlace(NvmfQueuePair queuePair, NvmfRequest request, out IoVec data)
     {
         data = default;
-        if ((NvmOpcode)request.Command.Opcode != NvmOpcode.Read || request.Command.Fuse != FusedOperation.Normal
+        return FindPlain(queuePair, request, NvmOpcode.Read, out ulong offset, out uint blocks) is { } channel && channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
+    }
+
+    /// <summary>Has the bdev take the data of a plain write at once.</summary>
+    /// <returns>False when the command has to be executed, which also finds out what is wrong with it.</returns>
+    public static bool TryWriteAtOnce(NvmfQueuePair queuePair, NvmfRequest request, ReadOnlySpan<byte> data) =>
+        FindPlain(queuePair, request, NvmOpcode.Write, out ulong offset, out _) is { ZoneSize: 0 } channel && !ReadWriteCommands.MustBeDurable(channel, request)
+        && channel.TryWriteAtOnce(offset, data);
+
+    /// <summary>The namespace of a read or write about which there is nothing special and nothing wrong; else null.</summary>
+    private static NamespaceChannel? FindPlain(NvmfQueuePair queuePair, NvmfRequest request, NvmOpcode opcode, out ulong offset, out uint blocks)
+    {
+        offset = blocks = 0;
+        if ((NvmOpcode)request.Command.Opcode != opcode || request.Command.Fuse != FusedOperation.Normal
             || queuePair.Controller is not { Registers.IsEnabled: true } controller
             || queuePair.Namespaces?.Find(request.Command.Nsid) is not { } channel
             || (channel.ZoneSize != 0 && !controller.Registers.AllCommandSets)
             || (controller.Subsystem.Options.AnaReporting && !FeatureScope.AnaStatus(controller.GetAnaState(channel.AnaGroupId)).IsSuccess)
-            || (channel.HasProtection && ReadWriteCommands.Inserts(request))
-            || !ReadWriteCommands.Check(channel, request, out ulong offset, out uint blocks).IsSuccess) return null;
-        return channel.TryReadInPlace(offset, blocks, out data) ? channel : null;
+            || (channel.HasProtection && ReadWriteCommands.Inserts(request))) return null;
+        return ReadWriteCommands.Check(channel, request, out offset, out blocks).IsSuccess ? channel : null;
     }
 
     /// <summary>Begins a command, or carries it on after it waited: its namespace is set and counted.</summary>

@@ -4,9 +4,46 @@ using Spindle.Memory;
 
 namespace Spindle.ContractTests.Layer.Qos;
 
-/// <summary>Reads in place are reads: they count, and limits hold for them.</summary>
+/// <summary>Reads in place and writes at once are reads and writes: they count, and limits hold for them.</summary>
 public sealed class QosInPlaceTests
 {
+    [Fact]
+    public async Task A_write_at_once_counts_and_is_not_made_where_writes_are_limited_or_held()
+    {
+        await using var host = await TestHost.StartAsync(new TestHostOptions { Workers = 1 });
+        var module = await host.AddModuleAsync(new MallocModule());
+        await module.CallAsync("bdev_malloc_create", """{ "name": "m", "num_blocks": 1024, "block_size": 512 }""");
+        var bdev = host.Registry.Find("m")!;
+        var client = await host.OpenAsync("m");
+        var reader = await host.OpenAsync("m", write: false);
+        byte[] data = new byte[4096];
+        data.AsSpan().Fill(7);
+        async Task<bool> TakenAsync(BdevClient by)
+        {
+            bool taken = false;
+            await by.OnThreadAsync(() => taken = by.Channel.TryWriteAtOnce(16, data));
+            return taken;
+        }
+
+        Assert.True(await TakenAsync(client));
+        Assert.False(await TakenAsync(reader)); // opened without Write
+        Assert.Equal(data, await client.ReadBytesAsync(16, 8));
+        ulong writes = 0, bytes = 0;
+        await host.OnAppAsync(async () =>
+        {
+            var statistics = await host.Bdevs.GetStatisticsAsync(bdev);
+            (writes, bytes) = (statistics.Writes, statistics.BytesWritten);
+        });
+        Assert.Equal((1UL, 4096UL), (writes, bytes));
+        await host.OnAppAsync(() => host.Bdevs.SetRateLimitsAsync(bdev, new BdevRateLimits(1000, 0, 0, 0)));
+        Assert.False(await TakenAsync(client));
+        await host.OnAppAsync(() => host.Bdevs.SetRateLimitsAsync(bdev, BdevRateLimits.None));
+        Assert.True(await TakenAsync(client));
+        await client.DisposeAsync();
+        await reader.DisposeAsync();
+        await host.StopModulesAsync();
+    }
+
     [Fact]
     public async Task Reads_in_place_pay_and_count()
     {

@@ -28,6 +28,9 @@ internal sealed class FakeConnection(FakeTransport transport, NvmfTransportAddre
     /// <summary>Commands that the target completed.</summary>
     public int Completed { get; private set; }
 
+    /// <summary>Asks the target first to take a command's data at once, as a transport does that has all of it.</summary>
+    public bool AsksAtOnce { get; set; }
+
     /// <summary>Bytes of one buffer; data of more is spread over several.</summary>
     public int BufferSize { get; set; } = 1 << 20;
 
@@ -72,7 +75,10 @@ internal sealed class FakeConnection(FakeTransport transport, NvmfTransportAddre
     }
 
     /// <summary>The data of an announced command is there.</summary>
-    public void Execute(FakeRequest request) => Group.Thread.Send(_ => request.Execute(), null);
+    public void Execute(FakeRequest request) => Group.Thread.Send(_ =>
+    {
+        if (!AsksAtOnce || !request.TryWriteAtOnce()) request.Execute();
+    }, null);
 
     /// <summary>The transport gives up on an announced command.</summary>
     public void Reject(FakeRequest request, StatusField status) => Group.Thread.Send(_ => request.Reject(status), null);
@@ -110,6 +116,8 @@ internal sealed unsafe class FakeRequest : NvmfRequest
     {
         for (int at = 0; at < _length; at += _bufferSize) Assert.True(AddBuffer(new IoVec(_memory + at, (uint)Math.Min(_bufferSize, _length - at))));
     }
+
+    public bool TryWriteAtOnce() => TryWriteAtOnce(new ReadOnlySpan<byte>(_memory, _length));
 
     protected internal override void OnCompleted()
     {

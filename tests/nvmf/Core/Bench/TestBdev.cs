@@ -32,6 +32,9 @@ internal sealed class TestBdev : Bdev
     /// <summary>I/O is kept until <see cref="Release"/>.</summary>
     public volatile bool Hold;
 
+    /// <summary>Writes are taken at once.</summary>
+    public bool TakesAtOnce { get; init; }
+
     /// <summary>What to answer instead of doing it; null: do it.</summary>
     public Func<BdevIoType, BdevIoResult?>? Answer { get; set; }
 
@@ -46,6 +49,12 @@ internal sealed class TestBdev : Bdev
     public override bool Supports(BdevIoType type) => _types.Contains(type);
 
     protected override IoChannel CreateChannel(IStorageThread thread) => new Channel();
+
+    public override bool TryWriteAtOnce(ulong offsetBlocks, ReadOnlySpan<byte> data)
+    {
+        if (TakesAtOnce) data.CopyTo(Data.AsSpan((int)(offsetBlocks * BlockSize)));
+        return TakesAtOnce;
+    }
 
     public override void Submit(IoChannel channel, BdevIo io)
     {

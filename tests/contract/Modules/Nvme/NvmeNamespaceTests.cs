@@ -1,0 +1,50 @@
+using Spindle.Bdevs;
+using Spindle.ContractTests.Harness;
+
+namespace Spindle.ContractTests.Modules.Nvme;
+
+/// <summary>Namespaces that come, go and change while the controller is attached, seen by its notices.</summary>
+public sealed class NvmeNamespaceTests : NvmeTest
+{
+    [Fact]
+    public async Task A_namespace_that_arrives_is_a_bdev_and_one_that_goes_takes_it_away()
+    {
+        await AttachAsync();
+        string name = TestHost.NewName("more");
+        await Disk.Target.CallMallocAsync("bdev_malloc_create", $$"""{"name":"{{name}}","num_blocks":1024,"block_size":4096}""");
+        await Disk.Target.CallAsync("nvmf_subsystem_add_ns", $$$"""{"nqn":"{{{Disk.Nqn}}}","namespace":{"bdev_name":"{{{name}}}","nsid":5}}""");
+        await BecomesAsync(() => Task.FromResult(Host.Registry.Find("Nvme0n5") is { BlockSize: 4096, BlockCount: 1024 }), "the new bdev");
+        await using (var client = await Host.OpenAsync("Nvme0n5")) await client.WriteBytesAsync(1, new byte[4096]);
+        await Disk.Target.CallAsync("nvmf_subsystem_remove_ns", $$"""{"nqn":"{{Disk.Nqn}}","nsid":5}""");
+        await BecomesAsync(() => Task.FromResult(Host.Registry.Find("Nvme0n5") is null), "the end of the bdev");
+        Assert.NotNull(Host.Registry.Find("Nvme0n1"));
+        await Disk.Target.CallMallocAsync("bdev_malloc_delete", $$"""{"name":"{{name}}"}""");
+    }
+
+    [Fact]
+    public async Task Another_namespace_in_its_place_is_another_bdev()
+    {
+        await AttachAsync();
+        var uuid = Host.Registry.Find("Nvme0n1")!.Uuid;
+        string name = TestHost.NewName("other");
+        await Disk.Target.CallMallocAsync("bdev_malloc_create", $$"""{"name":"{{name}}","num_blocks":1024,"block_size":512}""");
+        await Disk.Target.CallAsync("nvmf_subsystem_remove_ns", $$"""{"nqn":"{{Disk.Nqn}}","nsid":1}""");
+        await Disk.Target.CallAsync("nvmf_subsystem_add_ns", $$$"""{"nqn":"{{{Disk.Nqn}}}","namespace":{"bdev_name":"{{{name}}}","nsid":1}}""");
+        await BecomesAsync(() => Task.FromResult(Host.Registry.Find("Nvme0n1") is { BlockCount: 1024 } bdev && bdev.Uuid != uuid), "the other bdev");
+        await Disk.Target.CallAsync("nvmf_subsystem_remove_ns", $$"""{"nqn":"{{Disk.Nqn}}","nsid":1}""");
+        await Disk.Target.CallMallocAsync("bdev_malloc_delete", $$"""{"name":"{{name}}"}""");
+    }
+
+    [Fact]
+    public async Task A_large_IO_is_split_at_the_controllers_limit()
+    {
+        await AttachAsync();
+        var client = await OpenAsync();
+        // 128 KiB is the target's MDTS.
+        Assert.Equal(256u, client.Bdev.MaxRwBlocks);
+        byte[] data = new byte[1 << 20];
+        new Random(1).NextBytes(data);
+        await client.WriteBytesAsync(3, data);
+        Assert.Equal(data, await client.ReadBytesAsync(3, (ulong)data.Length / BlockSize));
+    }
+}
