@@ -22,7 +22,7 @@ public static class ScenarioCatalogue
         .. from level in new[] { "raid0", "raid1" }
            from member in new[] { "null", "malloc" }
            from pattern in s_randomPatterns
-           from load in new[] { (Size: 4096, Depth: 32), (131072, 8) }
+           from load in new (int Size, int Depth)[] { (4096, 32), (131072, 8) }
            select new BdevScenario(new BdevLoad($"{level}-{member}", pattern, load.Size, load.Depth)),
         .. from backend in new[] { "malloc", "null" }
            from pattern in s_randomPatterns
