@@ -6,7 +6,7 @@ namespace Spindle.Blobs.Images;
 /// <summary>Reads a store: by its masks when it was shut down cleanly, else by looking at every metadata page.</summary>
 public sealed class StoreReader
 {
-    private const int ChunkBytes = 1 << 20;
+    private const int ChunkBytes = 1 << 20, ReadsAtOnce = 8;
 
     private readonly IStoreSource _source;
     private readonly Dictionary<uint, byte[]> _pages = [];
@@ -201,17 +201,34 @@ public sealed class StoreReader
     private async Task ReadPagesAsync(BitSet? wanted)
     {
         uint perChunk = Math.Max(1, ChunkBytes / _layout.PageSize);
-        for (uint first = 0; first < _layout.MetadataLength; first += perChunk)
+        var reads = new Queue<(uint First, uint Count, Task<byte[]> Bytes)>();
+        try
         {
-            uint count = Math.Min(perChunk, _layout.MetadataLength - first);
-            bool any = wanted is null;
-            for (uint i = first; i < first + count && !any; i++) any = wanted![i];
-            if (!any) continue;
-            byte[] bytes = await _source.ReadAsync(_layout.PageOffset(first), (int)(count * _layout.PageSize));
-            if (wanted is null) _progress?.Invoke(first + count, _layout.MetadataLength);
-            for (uint i = 0; i < count; i++)
-                if (wanted?[first + i] != false) Keep(first + i, bytes.AsSpan((int)(i * _layout.PageSize), MetadataPage.Size));
+            for (uint first = 0; first < _layout.MetadataLength; first += perChunk)
+            {
+                uint count = Math.Min(perChunk, _layout.MetadataLength - first);
+                bool any = wanted is null;
+                for (uint i = first; i < first + count && !any; i++) any = wanted![i];
+                if (!any) continue;
+                // The next ones come while one is looked at.
+                reads.Enqueue((first, count, _source.ReadAsync(_layout.PageOffset(first), (int)(count * _layout.PageSize))));
+                if (reads.Count >= ReadsAtOnce) await KeepAsync(reads.Dequeue(), wanted);
+            }
+            while (reads.Count > 0) await KeepAsync(reads.Dequeue(), wanted);
         }
+        finally
+        {
+            // None may be under way when the source is closed.
+            foreach (var read in reads) await ((Task)read.Bytes).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private async Task KeepAsync((uint First, uint Count, Task<byte[]> Bytes) read, BitSet? wanted)
+    {
+        byte[] bytes = await read.Bytes;
+        if (wanted is null) _progress?.Invoke(read.First + read.Count, _layout.MetadataLength);
+        for (uint i = 0; i < read.Count; i++)
+            if (wanted?[read.First + i] != false) Keep(read.First + i, bytes.AsSpan((int)(i * _layout.PageSize), MetadataPage.Size));
     }
 
     private void Keep(uint number, ReadOnlySpan<byte> page)

@@ -42,7 +42,7 @@ public sealed partial class Blobstore
     /// <summary>Clusters that are free.</summary>
     public uint FreeClusters => Clusters.ClearCount;
     /// <summary>The largest device, in bytes, up to which the store can grow.</summary>
-    public ulong MaxGrowableSize => (((ulong)(Super.BlobMaskStart - Super.ClusterMaskStart) * Layout.PageSize) - StoreLayout.MaskHeader) * 8 * ClusterSize;
+    public ulong MaxGrowableSize => Super.BlobMaskLength == 0 ? Layout.StoreSize : (((ulong)(Super.BlobMaskStart - Super.ClusterMaskStart) * Layout.PageSize) - StoreLayout.MaskHeader) * 8 * ClusterSize;
     /// <summary>16 bytes that say what the store is used for.</summary>
     public ReadOnlyMemory<byte> Type => Super.Type;
     /// <summary>The blobs.</summary>

@@ -13,6 +13,12 @@ public static class ScenarioCatalogue
            from pattern in s_randomPatterns
            from depth in s_depths
            select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
+        .. from backend in new[] { "lvol-malloc", "lvol-null" }
+           from pattern in s_randomPatterns
+           from depth in s_depths
+           select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
+        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-thin-malloc", "randwrite", 4096, depth)),
+        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-clone-malloc", "randread", 4096, depth)),
         .. from level in new[] { "raid0", "raid1" }
            from member in new[] { "null", "malloc" }
            from pattern in s_randomPatterns
@@ -36,6 +42,7 @@ public static class ScenarioCatalogue
         new StartScenario(),
         new FirstIoScenario(),
         new IdleMemoryScenario(),
+        new LvolRecoveryScenario(64),
     ];
 
     /// <summary>Those that some pattern describes, in the catalogue's order. A pattern without a wildcard also stands for all below it: "bdev/null".</summary>
