@@ -53,9 +53,12 @@ public sealed class RaidBdev : Bdevs.Bdev
     /// <inheritdoc/>
     public override bool Supports(BdevIoType type)
     {
+        // Asked for each write: no lock, and nothing is captured.
         if (type is BdevIoType.Read or BdevIoType.Write) return true;
         if (type is not BdevIoType.Reset && !Level.Carries(type)) return false;
-        lock (_lock) return _members.All(member => member is null || member.Descriptor.Bdev.Supports(type));
+        foreach (var member in _members)
+            if (member is not null && !member.Descriptor.Bdev.Supports(type)) return false;
+        return true;
     }
 
     /// <inheritdoc/>
