@@ -5,7 +5,7 @@ using Spindle.Bench.Statistics;
 namespace Spindle.Bench.Scenarios;
 
 /// <summary>A bdev under load from inside the process, on one core. Each run is a process of its own.</summary>
-/// <param name="Backend">What lies behind: null, malloc, passthru, aio-tmpfs, aio-disk.</param>
+/// <param name="Backend">What lies behind: null, malloc, passthru, aio-tmpfs, aio-disk, or an array of two of the first, raid1-malloc for example.</param>
 /// <param name="Pattern">randread, randwrite …</param>
 /// <param name="IoSize">Bytes.</param>
 /// <param name="QueueDepth">I/Os outstanding.</param>
@@ -66,9 +66,19 @@ public static class Backing
             Call("bdev_malloc_create", new { name = name + "Base", num_blocks = Blocks, block_size = BlockSize }),
             Call("bdev_passthru_create", new { name, base_bdev_name = name + "Base" }),
         ],
+        "raid0-null" or "raid0-malloc" or "raid1-null" or "raid1-malloc" => Raid(backend[..5], backend[6..], name),
         "aio-tmpfs" or "aio-disk" => [Call("bdev_aio_create", new { name, filename = file, block_size = BlockSize })],
         _ => throw new BenchException($"there is no backend '{backend}'"),
     };
+
+    /// <summary>An array of two disks.</summary>
+    private static JArray Raid(string level, string member, string name)
+    {
+        string[] members = [name + "A", name + "B"];
+        var parameters = JObject.FromObject(new { name, raid_level = level, base_bdevs = members });
+        if (level != "raid1") parameters["strip_size_kb"] = 64;
+        return [.. members.SelectMany(one => Calls(member, one, null)), new JObject { ["method"] = "bdev_raid_create", ["params"] = parameters }];
+    }
 
     /// <summary>A configuration file's text.</summary>
     public static string Configuration(params (string Subsystem, JArray Calls)[] parts) => new JObject

@@ -13,6 +13,11 @@ public static class ScenarioCatalogue
            from pattern in s_randomPatterns
            from depth in s_depths
            select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
+        .. from level in new[] { "raid0", "raid1" }
+           from member in new[] { "null", "malloc" }
+           from pattern in s_randomPatterns
+           from load in new[] { (Size: 4096, Depth: 32), (131072, 8) }
+           select new BdevScenario(new BdevLoad($"{level}-{member}", pattern, load.Size, load.Depth)),
         .. from backend in new[] { "malloc", "null" }
            from pattern in s_randomPatterns
            from depth in s_depths
