@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Spindle.Bdevs;
 using Spindle.Rpc;
 using Spindle.Threading;
@@ -12,6 +13,7 @@ public sealed class RaidBdev : Bdevs.Bdev
     private readonly RaidMember?[] _members;
     private readonly RaidArray _array;
     private readonly Action<RaidMember> _report;
+    private readonly uint _supported; // who is put in later supports as much
     private int _target = -1;
     private ulong _targetBlocks;
 
@@ -24,6 +26,7 @@ public sealed class RaidBdev : Bdevs.Bdev
         _members = new RaidMember?[level.Geometry.MemberCount];
         var all = members.ToArray();
         foreach (var member in all) _members[member.Slot] = member;
+        _supported = TypesOf(level, all);
         var first = all[0].Descriptor.Bdev;
         Uuid = array.Uuid;
         BaseBdevNames = [.. all.Select(member => member.Descriptor.Bdev.Name)];
@@ -51,11 +54,18 @@ public sealed class RaidBdev : Bdevs.Bdev
     internal bool IsWritten { get; private set; }
 
     /// <inheritdoc/>
-    public override bool Supports(BdevIoType type)
+    [DataPath]
+    public override bool Supports(BdevIoType type) => (_supported >> (int)type & 1) != 0;
+
+    private static uint TypesOf(RaidLevel level, RaidMember[] members)
     {
-        if (type is BdevIoType.Read or BdevIoType.Write) return true;
-        if (type is not BdevIoType.Reset && !Level.Carries(type)) return false;
-        lock (_lock) return _members.All(member => member is null || member.Descriptor.Bdev.Supports(type));
+        uint types = 1u << (int)BdevIoType.Read | 1u << (int)BdevIoType.Write;
+        foreach (var type in new[] { BdevIoType.Unmap, BdevIoType.WriteZeroes, BdevIoType.Flush, BdevIoType.Reset })
+        {
+            bool isCarried = type == BdevIoType.Reset || level.Carries(type);
+            if (isCarried && System.Array.TrueForAll(members, member => member.Descriptor.Bdev.Supports(type))) types |= 1u << (int)type;
+        }
+        return types;
     }
 
     /// <inheritdoc/>
@@ -90,7 +100,7 @@ public sealed class RaidBdev : Bdevs.Bdev
     public override void Submit(IoChannel channel, BdevIo io)
     {
         if (io.Type is not BdevIoType.Read && !IsWritten) IsWritten = true;
-        ((RaidIo)io.Context!).Start((RaidChannel)channel);
+        Unsafe.As<RaidIo>(io.Context!).Start(Unsafe.As<RaidChannel>(channel));
     }
 
     /// <inheritdoc/>

@@ -38,13 +38,15 @@ internal sealed unsafe class MirroredIo(BdevIo io) : RaidIo(io)
     {
         var io = Io;
         ulong end = io.OffsetBlocks + io.NumBlocks;
+        // Where the members may differ all reads are of the one that the others are made from.
+        bool isBalanced = Channel.Intent is not { } intent || intent.IsInStep(io.OffsetBlocks, io.NumBlocks);
         while (true)
         {
             RaidMemberChannel? best = null;
             var members = Channel.Members;
             for (int slot = 0; slot < members.Length; slot++)
             {
-                if (Channel.Readable(slot, end) is { } member && (best is null || member.BlocksBeingRead < best.BlocksBeingRead) && !(_hasFailed && _seen.Has(slot))) best = member;
+                if (Channel.Readable(slot, end) is { } member && (best is null || (isBalanced && member.BlocksBeingRead < best.BlocksBeingRead)) && !(_hasFailed && _seen.Has(slot))) best = member;
             }
             if (best is null)
             {

@@ -34,13 +34,19 @@ public sealed class Raid0(RaidGeometry geometry) : RaidLevel(geometry)
     private sealed class StripedIo(RaidGeometry geometry, BdevIo io) : MappedIo(geometry.MemberCount, io)
     {
         private readonly int _shift = geometry.StripShift;
+        private readonly int _countShift = System.Numerics.BitOperations.IsPow2(geometry.MemberCount) ? System.Numerics.BitOperations.Log2((uint)geometry.MemberCount) : -1;
         private readonly uint _strip = geometry.StripBlocks, _count = (uint)geometry.MemberCount;
 
         [DataPath]
         protected override int Map(ulong block, out ulong memberBlock)
         {
             ulong strip = block >> _shift;
-            if ((strip | _count) <= uint.MaxValue)
+            if (_countShift >= 0)
+            {
+                memberBlock = (strip >> _countShift << _shift) + (block & _strip - 1);
+                return (int)(strip & _count - 1);
+            }
+            if (strip <= uint.MaxValue)
             {
                 var (row, slot) = Math.DivRem((uint)strip, _count);
                 memberBlock = ((ulong)row << _shift) + (block & _strip - 1);

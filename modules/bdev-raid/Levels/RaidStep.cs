@@ -63,7 +63,8 @@ public abstract class RaidStep : RaidOperation, IDisposable
 }
 
 /// <summary>A member failed in a <see cref="RaidStep"/>.</summary>
-public sealed class RaidStepException(int slot, BdevIoStatus status) : Exception($"slot {slot} failed: {status}")
+public sealed class RaidStepException(int slot, BdevIoStatus status) : Exception(slot >= 0 ? $"slot {slot} failed: {status}"
+    : "what is missing there cannot be computed: too many members are missing, or it was being written when the array stopped uncleanly (bdev_raid_get_integrity)")
 {
     /// <summary>The slot; -1 when it is none in particular.</summary>
     public int Slot => slot;

@@ -82,23 +82,28 @@ public sealed class MirrorPowerCutTests(ContractHost host, ITestOutputHelper out
         output.WriteLine($"{cuts} cuts, {degraded} started without a member");
     }
 
-    /// <summary>A member that may be lost: not the only one with the newest superblock.</summary>
+    /// <summary>A member that may be lost: another one is left that has the newest superblock, and the data by what that says; -1 when there is none.</summary>
     private static int Expendable(byte[][] disks, Random random)
     {
-        ulong[] numbers = [.. disks.Select(disk => NumberOf(disk))];
-        int[] newest = [.. Enumerable.Range(0, disks.Length).Where(i => numbers[i] == numbers.Max())];
-        return newest.Length > 1 ? newest[random.Next(newest.Length)] : Array.FindIndex(numbers, number => number != numbers.Max());
+        RaidSuperblock?[] supers = [.. disks.Select(SuperOf)];
+        ulong newest = supers.Max(super => super?.Sequence ?? 0);
+        foreach (int lost in Enumerable.Range(0, disks.Length).OrderBy(_ => random.Next()))
+        {
+            for (int i = 0; i < disks.Length; i++)
+                if (i != lost && supers[i] is { } super && super.Sequence == newest && super.Member(i).State == SuperblockMemberState.Configured) return lost;
+        }
+        return -1;
     }
 
-    private static ulong NumberOf(byte[] disk)
+    private static RaidSuperblock? SuperOf(byte[] disk)
     {
         try
         {
-            return RaidSuperblock.Parse(disk.AsSpan(0, RaidSuperblock.MostBytes)).Sequence;
+            return RaidSuperblock.Parse(disk.AsSpan(0, RaidSuperblock.MostBytes));
         }
         catch (SpindleException)
         {
-            return 0; // cut off in the middle
+            return null; // cut off in the middle
         }
     }
 
