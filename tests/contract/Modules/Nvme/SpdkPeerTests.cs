@@ -38,7 +38,8 @@ public sealed class SpdkPeerTests
         try
         {
             // SPDK's target tells a miscompare as an internal error (spdk_bdev_io_get_nvme_status has no case for it), so that the rules with wrong compares cannot pass.
-            foreach (string rule in BdevConformance.RuleIds.Except(["types.compare", "model.random-io"]))
+            // With digests it does not survive that connections are cut under load.
+            foreach (string rule in BdevConformance.RuleIds.Except(["types.compare", "model.random-io", digests ? "reset.under-load" : ""]))
             {
                 try
                 {
