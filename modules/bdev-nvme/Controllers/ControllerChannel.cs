@@ -36,6 +36,25 @@ internal sealed partial class ControllerChannel(NvmeController controller, IStor
 
     internal void Remove(NvmeBdevChannel user) => _users.Remove(user);
 
+    /// <summary>Connects a new channel. A queue that cannot be made is a controller that is lost.</summary>
+    internal void ConnectIfMissing()
+    {
+        if (_ended || Queue is not null || IsConnecting || Controller.State != ControllerState.Enabled || Controller.Session is not { } session) return;
+        _ = ConnectOrReportAsync(session);
+    }
+
+    private async Task ConnectOrReportAsync(ControllerSession session)
+    {
+        try
+        {
+            await ConnectAsync(session);
+        }
+        catch (SpindleException e)
+        {
+            Controller.OnQueueLost(session, e.Message);
+        }
+    }
+
     /// <summary>Makes the queue in an association. What goes wrong is the caller's to judge.</summary>
     /// <exception cref="SpindleException">It could not be made.</exception>
     internal async Task ConnectAsync(ControllerSession session)
@@ -43,6 +62,8 @@ internal sealed partial class ControllerChannel(NvmeController controller, IStor
         int attempt = ++_attempt;
         IsConnecting = true;
         IsUnserved = false;
+        // What is awaited comes back to this thread, which must not exit before.
+        var hold = Hold();
         try
         {
             if (session.TakeQid() is not { } qid)
@@ -75,10 +96,13 @@ internal sealed partial class ControllerChannel(NvmeController controller, IStor
         }
         finally
         {
+            hold.Unregister();
             if (attempt == _attempt) IsConnecting = false;
         }
         WakeUsers();
     }
+
+    private IPoller Hold() => _thread.RegisterPoller("nvme_hold", static _ => PollResult.Idle, null, TimeSpan.FromSeconds(1));
 
     /// <summary>Ends the queue; its commands end as lost, and go by another one.</summary>
     internal void Disconnect()
@@ -101,7 +125,7 @@ internal sealed partial class ControllerChannel(NvmeController controller, IStor
     {
         queue.Failed = null;
         // Its operations end on this thread, which must not exit before.
-        var hold = _thread.RegisterPoller("nvme_retire", static _ => PollResult.Idle, null, TimeSpan.FromSeconds(1));
+        var hold = Hold();
         await queue.CloseAsync();
         hold.Unregister();
         session.Transport.Free(queue);

@@ -31,7 +31,7 @@ internal sealed class ControllerGroup(string name, IModuleContext context, NvmeO
     }
 
     /// <summary>A controller shows a namespace: a new bdev, a new path to one, or one that may have changed.</summary>
-    internal async Task AddNamespaceAsync(NvmeController controller, NamespaceInfo info)
+    internal void AddNamespace(NvmeController controller, NamespaceInfo info)
     {
         if (controller.Namespaces.TryGetValue(info.Nsid, out var known))
         {
@@ -48,19 +48,26 @@ internal sealed class ControllerGroup(string name, IModuleContext context, NvmeO
         controller.Namespaces[info.Nsid] = path;
         if (Bdevs.TryGetValue(info.Nsid, out var bdev))
         {
-            if (bdev.IsLeaving && bdev.Removal is { } removal) await removal;
-            else if (!bdev.Info.IsSame(info) || !bdev.Info.HasFormatOf(info))
-            {
-                log.LogError("{Controller}: namespace {Nsid} is not the same as that of the other paths and is passed over", controller, info.Nsid);
-                return;
-            }
-            else
-            {
-                bdev.AddPath(path);
-                return;
-            }
+            // The openers of one that is leaving take their time; nothing here waits for them.
+            if (bdev.IsLeaving) _ = RegisterAfterAsync(bdev.Removal, path);
+            else AddAsPath(bdev, path);
+            return;
         }
         Register(path);
+    }
+
+    private void AddAsPath(NvmeBdev bdev, NvmeNamespace path)
+    {
+        if (bdev.Info.IsSame(path.Info) && bdev.Info.HasFormatOf(path.Info)) bdev.AddPath(path);
+        else log.LogError("{Controller}: namespace {Nsid} is not the same as that of the other paths and is passed over", path.Controller, path.Nsid);
+    }
+
+    private async Task RegisterAfterAsync(Task? removal, NvmeNamespace path)
+    {
+        await (removal ?? Task.CompletedTask);
+        if (!path.Controller.Namespaces.TryGetValue(path.Nsid, out var current) || current != path || path.Bdev is not null) return;
+        if (Bdevs.TryGetValue(path.Nsid, out var bdev)) AddAsPath(bdev, path);
+        else Register(path);
     }
 
     private void Register(NvmeNamespace path)

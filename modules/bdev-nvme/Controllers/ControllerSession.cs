@@ -57,6 +57,9 @@ internal sealed class ControllerSession : IAsyncDisposable
     // The parameter is a place of its own, which the field of a copy is not.
     private static string Text<T>(T field) where T : unmanaged => AsciiField.Read(WireBuffer.AsBytes(ref field));
 
+    /// <summary>The admin queue works.</summary>
+    internal bool IsUsable => !_closed && _admin.IsUsable;
+
     /// <summary>Told once when the association is lost; not when it is closed.</summary>
     internal Action<ControllerSession, string>? Lost { get; set; }
 

@@ -8,6 +8,8 @@ namespace Spindle.Bdev.Nvme.Controllers;
 /// of them are connected does it count as recovered.</content>
 internal sealed partial class NvmeController
 {
+    private const int MaxLostAgain = 3;
+
     private Task? _recovery;
 
     /// <summary>The end of it, once that has begun.</summary>
@@ -25,6 +27,7 @@ internal sealed partial class NvmeController
     {
         if (session != Session || State != ControllerState.Enabled) return;
         _log.LogWarning("{Controller} is lost: {Reason}", this, reason);
+        State = ControllerState.Resetting;
         // With other addresses the next one is tried first.
         Rotate();
         _ = RecoverAsync();
@@ -44,15 +47,14 @@ internal sealed partial class NvmeController
     {
         if (State == ControllerState.Deleting) throw new SpindleException(Errno.ENXIO, $"{this} is being deleted.");
         if (State == ControllerState.Disabled) throw new SpindleException(Errno.EALREADY, $"{this} is disabled: enable it first (bdev_nvme_enable_controller).");
+        _attempted ??= new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var attempted = _attempted.Task;
         _delay?.Cancel();
-        var recovery = RecoverAsync();
-        await (_attempt ?? Task.CompletedTask);
-        if (State is ControllerState.ReconnectIsDelayed) throw new SpindleException(Errno.EIO, $"{this} does not come back: {_lastFailure}");
-        await recovery;
-        if (State != ControllerState.Enabled) throw new SpindleException(Errno.EIO, $"{this} does not come back: {_lastFailure}");
+        _ = RecoverAsync();
+        if (!await attempted) throw new SpindleException(Errno.EIO, $"{this} does not come back: {_lastFailure}");
     }
 
-    private Task? _attempt;
+    private TaskCompletionSource<bool>? _attempted; // for those who wait for the end of an attempt
     private string _lastFailure = "";
 
     /// <summary>Recovers, or joins the recovery under way.</summary>
@@ -68,42 +70,56 @@ internal sealed partial class NvmeController
     {
         // Never inside the call that found the loss.
         await Task.Yield();
+        int lostAgain = 0;
         while (State == ControllerState.Resetting)
         {
-            _attempt = AttemptAsync();
-            await _attempt;
-            if (State != ControllerState.Resetting) break;
-            await AfterFailureAsync();
+            bool came = await AttemptAsync();
+            TellAttempted(came);
+            // Lost again before anybody used it: tried at once, but not for ever.
+            if (came && State == ControllerState.Resetting && ++lostAgain <= MaxLostAgain) continue;
+            if (State == ControllerState.Resetting) await AfterFailureAsync();
         }
+        TellAttempted(State == ControllerState.Enabled);
     }
 
-    private async Task AttemptAsync()
+    private void TellAttempted(bool came)
+    {
+        var attempted = _attempted;
+        _attempted = null;
+        attempted?.TrySetResult(came);
+    }
+
+    /// <returns>True when it was connected, whatever became of it since.</returns>
+    private async Task<bool> AttemptAsync()
     {
         await _turn.WaitAsync();
         try
         {
             await DisconnectAsync();
-            if (State != ControllerState.Resetting) return;
+            if (State != ControllerState.Resetting) return false;
             var session = await OpenSessionAsync(_deleting.Token);
             Session = session;
             Cntlid = session.Terms.Cntlid;
             await BeginAsync(session);
             await NamespaceScan.RunAsync(this, session, true, _log);
             await ConnectChannelsAsync(session);
-            if (State != ControllerState.Resetting || session != Session) return;
+            if (State != ControllerState.Resetting) return false;
+            if (!session.IsUsable) throw new SpindleException(Errno.ENOTCONN, "It was lost again as it was connected.");
             Volatile.Write(ref _failsIo, 0);
             State = ControllerState.Enabled;
-            _lostAt = null;
             _log.LogInformation("{Controller} is connected again", this);
             await WakeChannelsAsync();
-            // A channel that was made meanwhile has not seen the association.
+            // Of queues that were lost meanwhile, and of channels that were made, nobody was told.
             await ConnectChannelsAsync(session);
+            _lostAt = null;
+            return true;
         }
         catch (Exception e) when (e is SpindleException or OperationCanceledException)
         {
             _lastFailure = e.Message;
             if (State == ControllerState.Enabled) State = ControllerState.Resetting;
             await DisconnectAsync();
+            return false;
         }
         finally
         {

@@ -66,21 +66,9 @@ internal sealed partial class NvmeController : IoDevice
     protected override IoChannel CreateChannel(IStorageThread thread)
     {
         var channel = new ControllerChannel(this, thread);
-        if (State == ControllerState.Enabled && Session is { } session) _ = ConnectChannelAsync(channel, session);
+        // When it is known as a channel: from then on either this or the end of a recovery connects it, whichever comes last.
+        thread.Send(static state => ((ControllerChannel)state!).ConnectIfMissing(), channel);
         return channel;
-    }
-
-    // Of a new channel, on its thread; a queue that cannot be made is a controller that is lost.
-    private async Task ConnectChannelAsync(ControllerChannel channel, ControllerSession session)
-    {
-        try
-        {
-            await channel.ConnectAsync(session);
-        }
-        catch (SpindleException e)
-        {
-            OnQueueLost(session, e.Message);
-        }
     }
 
     /// <summary>Connects for the first time.</summary>

@@ -76,7 +76,7 @@ internal static class NamespaceScan
             if (controller.Namespaces.TryGetValue(nsid, out var before)) controller.Group.RemoveNamespace(before);
             return;
         }
-        await controller.Group.AddNamespaceAsync(controller, info);
+        controller.Group.AddNamespace(controller, info);
     }
 
     private static async Task ReadAnaAsync(NvmeController controller, ControllerSession session)

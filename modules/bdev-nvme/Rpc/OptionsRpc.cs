@@ -23,6 +23,13 @@ public sealed class OptionsRpc(NvmeService service)
         return true;
     }
 
+    /// <summary>Looks for PCIe devices that come and go. There are none yet; a saved configuration of SPDK's has the call with false.</summary>
+    /// <exception cref="SpindleException">ENOTSUP: it is to be turned on.</exception>
+    [RpcMethod("bdev_nvme_set_hotplug", Summary = "Accepted with enable=false: hotplug is for PCIe, which is not supported.",
+        ParameterErrorCode = RpcErrorCode.InvalidParams, ParameterErrorText = "Invalid argument")]
+    public bool SetHotplug(HotplugParameters parameters) => !parameters.Enable ? true
+        : throw new SpindleException(Errno.ENOTSUP, "enable=true is not supported: hotplug is for PCIe, and controllers are attached by TCP here. Leave the call out, or give enable=false.");
+
     private static NvmeOptions Checked(OptionsParameters values)
     {
         var options = new NvmeOptions
@@ -55,4 +62,15 @@ public sealed class OptionsRpc(NvmeService service)
     }
 
     private static SpindleException Invalid(string why) => new(Errno.EINVAL, $"Invalid argument: {why}");
+}
+
+/// <summary>The parameters of <c>bdev_nvme_set_hotplug</c>.</summary>
+[RpcObject]
+public sealed class HotplugParameters
+{
+    [RpcMember(Required = true, Summary = "false; true is not supported")]
+    public bool Enable { get; set; }
+
+    [RpcMember(Summary = "Without effect")]
+    public ulong PeriodUs { get; set; }
 }

@@ -212,7 +212,12 @@ public static class Subjects
     public static async Task<BdevSubject> NvmeAsync(ContractHost host, ulong blocks, uint blockSize, bool digests, int keepAliveMilliseconds = 10_000)
     {
         await ForgetServedAsync(host);
-        await host.Modules.Nvme.CallAsync("bdev_nvme_set_options", $$"""{"keep_alive_timeout_ms":{{keepAliveMilliseconds}}}""");
+        if (keepAliveMilliseconds != s_keepAliveMilliseconds)
+        {
+            // Before the first controller; one test has its disks alike.
+            await host.Modules.Nvme.CallAsync("bdev_nvme_set_options", $$"""{"keep_alive_timeout_ms":{{keepAliveMilliseconds}}}""");
+            s_keepAliveMilliseconds = keepAliveMilliseconds;
+        }
         var disk = await (await ServedDisks.SharedAsync()).AddAsync($$""","num_blocks":{{blocks}},"block_size":{{blockSize}}""");
         var nvme = host.Modules.Nvme;
         string name = ContractHost.NewName("nvme");
@@ -235,6 +240,8 @@ public static class Subjects
             },
         };
     }
+
+    private static int s_keepAliveMilliseconds = 10_000;
 
     // Of tests that took away the bdev alone: its controller and what is served.
     private static readonly List<(string Name, ServedDisk Disk)> s_served = [];

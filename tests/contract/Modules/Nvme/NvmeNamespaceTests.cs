@@ -47,4 +47,32 @@ public sealed class NvmeNamespaceTests : NvmeTest
         await client.WriteBytesAsync(3, data);
         Assert.Equal(data, await client.ReadBytesAsync(3, (ulong)data.Length / BlockSize));
     }
+
+    [Theory]
+    [InlineData(7, false)]
+    [InlineData(7, true)]
+    [InlineData(1500, true)]
+    [InlineData(3000, false)]
+    public async Task However_the_stream_is_cut_the_data_is_right(int most, bool digests)
+    {
+        var proxy = NewProxy();
+        proxy.MostPerSend = most;
+        await AttachAsync(proxy, digests ? ""","hdgst":true,"ddgst":true""" : "");
+        var client = await OpenAsync();
+        var random = new Random(most);
+        for (int i = 0; i < 6; i++)
+        {
+            int blocks = random.Next(1, most < 100 ? 8 : 128);
+            byte[] data = new byte[blocks * BlockSize];
+            random.NextBytes(data);
+            ulong at = (ulong)random.Next(1000);
+            // In pieces of memory of odd lengths, at odd addresses.
+            using var write = new TestBuffer(TestBuffer.OddSplit(random, data.Length, 5), 3);
+            write.Set(data);
+            Assert.True((await client.WriteAsync(write, at, (ulong)blocks)).IsSuccess);
+            using var read = new TestBuffer(TestBuffer.OddSplit(random, data.Length, 7), 1);
+            Assert.True((await client.ReadAsync(read, at, (ulong)blocks)).IsSuccess);
+            Assert.Equal(data, read.ToArray());
+        }
+    }
 }

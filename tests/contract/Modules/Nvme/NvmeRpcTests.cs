@@ -154,6 +154,13 @@ public sealed class NvmeRpcTests : NvmeTest
     }
 
     [Fact]
+    public async Task Hotplug_is_accepted_when_it_is_off()
+    {
+        Assert.Equal("true", await Nvme.CallAsync("bdev_nvme_set_hotplug", """{"period_us":100000,"enable":false}"""));
+        Assert.Equal(Errno.ENOTSUP, (await Assert.ThrowsAsync<SpindleException>(() => Nvme.CallAsync("bdev_nvme_set_hotplug", """{"enable":true}"""))).Errno);
+    }
+
+    [Fact]
     public async Task What_is_saved_brings_the_same_back()
     {
         await AttachAsync(more: ""","hdgst":true,"ctrlr_loss_timeout_sec":-1,"reconnect_delay_sec":2,"num_io_queues":4""");

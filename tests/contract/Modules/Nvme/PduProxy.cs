@@ -35,6 +35,9 @@ public sealed class PduProxy : IAsyncDisposable
     /// <summary>Sees each PDU to the host and its number, and may change it; null: it is dropped.</summary>
     public Func<byte[], int, byte[]?>? ToHost { get; set; }
 
+    /// <summary>Cuts the stream to the host into pieces of at most so many bytes; 0: not at all.</summary>
+    public int MostPerSend { get; set; }
+
     /// <summary>PDUs to the host so far.</summary>
     public int PduCount => Volatile.Read(ref _pdus);
 
@@ -132,8 +135,20 @@ public sealed class PduProxy : IAsyncDisposable
             Task? held;
             lock (_connections) held = _held?.Task;
             if (held is not null) await held;
-            if ((ToHost is { } change ? change(pdu, number) : pdu) is { } changed) await SendAsync(to, changed);
+            if ((ToHost is { } change ? change(pdu, number) : pdu) is { } changed) await SendPiecesAsync(to, changed);
         }
+    }
+
+    private async Task SendPiecesAsync(Socket to, ReadOnlyMemory<byte> data)
+    {
+        while (MostPerSend > 0 && data.Length > MostPerSend)
+        {
+            int count = Random.Shared.Next(1, MostPerSend + 1);
+            await SendAsync(to, data[..count]);
+            data = data[count..];
+            if (count % 3 == 0) await Task.Yield();
+        }
+        await SendAsync(to, data);
     }
 
     private static async Task<bool> FillAsync(Socket from, Memory<byte> buffer)

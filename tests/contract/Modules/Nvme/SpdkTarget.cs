@@ -11,6 +11,7 @@ public sealed class SpdkTarget : IAsyncDisposable
     public const string Nqn = "nqn.2026-11.io.spindle:peer";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("spindle-peer-").FullName;
+    private readonly Queue<string> _lines = new();
     private Process? _process;
 
     public int Port { get; } = ServedDisks.FreePort();
@@ -48,8 +49,10 @@ public sealed class SpdkTarget : IAsyncDisposable
         {
             RedirectStandardOutput = true, RedirectStandardError = true,
         })!;
-        _ = _process.StandardOutput.ReadToEndAsync();
-        _ = _process.StandardError.ReadToEndAsync();
+        _process.OutputDataReceived += (_, line) => Keep(line.Data);
+        _process.ErrorDataReceived += (_, line) => Keep(line.Data);
+        _process.BeginOutputReadLine();
+        _process.BeginErrorReadLine();
         for (int i = 0; ; i++)
         {
             Assert.False(_process.HasExited, "nvmf_tgt ended");
@@ -64,6 +67,24 @@ public sealed class SpdkTarget : IAsyncDisposable
                 await Task.Delay(50);
             }
         }
+    }
+
+    private void Keep(string? line)
+    {
+        lock (_lines)
+        {
+            _lines.Enqueue(line ?? "");
+            if (_lines.Count > 30) _lines.Dequeue();
+        }
+    }
+
+    /// <summary>It has not ended by itself.</summary>
+    public bool IsRunning => _process is { HasExited: false };
+
+    /// <summary>What it printed last.</summary>
+    public string Tail()
+    {
+        lock (_lines) return string.Join(Environment.NewLine, _lines);
     }
 
     /// <summary>kill -9.</summary>
