@@ -27,6 +27,11 @@ public sealed partial class RaidArray
                 Log.LogError("A member of RAID bdev {Name} has shrunk: of its {Blocks} blocks there are {Left} left", Name, bdev.BlockCount, size.BlockCount);
                 return;
             }
+            if (IntentLog is { } log && !await log.TryGrowAsync(size.BlockCount))
+            {
+                Log.LogError("RAID bdev {Name} does not grow from {Before} to {After} blocks: its write-intent bitmap has no room for so many; make a larger array and copy", Name, bdev.BlockCount, size.BlockCount);
+                return;
+            }
             Log.LogInformation("raid bdev '{Name}': block count was changed from {Before} to {After}", Name, bdev.BlockCount, size.BlockCount);
             foreach (var slot in Slots)
             {

@@ -13,6 +13,10 @@ public abstract class RaidIntentLog
     /// <summary>A member was put in or taken out; nothing else changes the array meanwhile.</summary>
     public abstract Task OnMembersChangedAsync(RaidArray array);
 
+    /// <summary>The array is about to have more blocks; nobody writes there yet.</summary>
+    /// <returns>False: there is no room to keep anything about them, and it must not.</returns>
+    public abstract Task<bool> TryGrowAsync(ulong blockCount);
+
     /// <summary>The array goes: no I/O is under way, its members are still open.</summary>
     public abstract Task CloseAsync(RaidArray array);
 

@@ -16,13 +16,13 @@ internal static class IntentFormat
     private const int BytesInSector = Sector - 4;
     private const int BitsInSector = BytesInSector * 8;
 
-    /// <summary>Bytes of all of it: a page for the header, and whole pages of bits.</summary>
-    internal static int LengthOf(IntentGeometry geometry) => Page + (SectorsOf(geometry) * Sector + Page - 1) / Page * Page;
+    /// <summary>Bytes of all of it, with room to grow: a page for the header, and whole pages of bits.</summary>
+    internal static int LengthOf(IntentGeometry geometry) => Page + (SectorsOf(geometry.Capacity) * Sector + Page - 1) / Page * Page;
 
     /// <summary>The page in which a region's bit is; the header's is 0.</summary>
     internal static int PageOf(int region) => 1 + region / BitsInSector * Sector / Page;
 
-    private static int SectorsOf(IntentGeometry geometry) => (geometry.RegionCount + BitsInSector - 1) / BitsInSector;
+    private static int SectorsOf(int regions) => (regions + BitsInSector - 1) / BitsInSector;
 
     private static Span<byte> SectorAt(Span<byte> all, int sector) => all.Slice(Page + sector * Sector, Sector);
 
@@ -63,21 +63,21 @@ internal static class IntentFormat
         Seal(all, 0);
     }
 
-    /// <summary>The epoch of a bitmap of this array; 0 when it is none, or damaged.</summary>
+    /// <summary>The epoch of a bitmap of this array, which may be for more blocks where the array was about to grow; 0 when it is none, or damaged.</summary>
     internal static ulong EpochOf(ReadOnlySpan<byte> all, Guid array, IntentGeometry geometry)
     {
         var header = all[..Sector];
         bool isOne = header[..8].SequenceEqual("SPNDLWIB"u8) && IsWhole(header) && BinaryPrimitives.ReadUInt32LittleEndian(header[8..]) == 1
             && new Guid(header.Slice(16, 16), bigEndian: true) == array
-            && BinaryPrimitives.ReadUInt32LittleEndian(header[12..]) == geometry.RegionCount
-            && BinaryPrimitives.ReadUInt64LittleEndian(header[40..]) == geometry.RegionBlocks && BinaryPrimitives.ReadUInt64LittleEndian(header[48..]) == geometry.BlockCount;
+            && BinaryPrimitives.ReadUInt32LittleEndian(header[12..]) >= geometry.RegionCount
+            && BinaryPrimitives.ReadUInt64LittleEndian(header[40..]) == geometry.RegionBlocks && BinaryPrimitives.ReadUInt64LittleEndian(header[48..]) >= geometry.BlockCount;
         return isOne ? BinaryPrimitives.ReadUInt64LittleEndian(header[32..]) : 0;
     }
 
     /// <summary>Adds the regions whose bits are set; those of a damaged sector all are.</summary>
     internal static void Collect(ReadOnlySpan<byte> all, IntentGeometry geometry, bool[] dirty)
     {
-        for (int sector = 0; sector < SectorsOf(geometry); sector++)
+        for (int sector = 0; sector < SectorsOf(geometry.RegionCount); sector++)
         {
             bool isWhole = IsWhole(all.Slice(Page + sector * Sector, Sector));
             int end = Math.Min(geometry.RegionCount, (sector + 1) * BitsInSector);

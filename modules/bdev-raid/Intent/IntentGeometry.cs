@@ -23,13 +23,27 @@ internal sealed class IntentGeometry
     }
 
     /// <summary>The array's blocks.</summary>
-    internal ulong BlockCount { get; }
+    internal ulong BlockCount { get; private set; }
 
     /// <summary>Blocks of a region.</summary>
     internal ulong RegionBlocks { get; }
 
     /// <summary>Regions.</summary>
-    internal int RegionCount { get; }
+    internal int RegionCount { get; private set; }
+
+    /// <summary>Regions that there may come to be, by growth.</summary>
+    internal int Capacity => Math.Max(RegionCount, (int)MostRegions);
+
+    /// <summary>The array grows; regions keep their size.</summary>
+    /// <returns>False: it would have too many.</returns>
+    internal bool TryGrow(ulong blockCount)
+    {
+        ulong regions = (blockCount + RegionBlocks - 1) / RegionBlocks;
+        if (regions > (ulong)Capacity) return false;
+        BlockCount = blockCount;
+        RegionCount = (int)regions;
+        return true;
+    }
 
     /// <summary>The region of a block.</summary>
     [DataPath]

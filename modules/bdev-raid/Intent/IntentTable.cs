@@ -1,7 +1,7 @@
 namespace Spindle.Bdev.Raid.Intent;
 
 /// <summary>What is known of each region, one word for each, that all threads change by atomic operations.</summary>
-internal sealed class IntentTable(int regions)
+internal sealed class IntentTable(IntentGeometry geometry)
 {
     /// <summary>The bit is set on the members.</summary>
     private const int Marked = 1 << 30;
@@ -14,10 +14,10 @@ internal sealed class IntentTable(int regions)
     /// <summary>Below: writes under way.</summary>
     private const int Writes = Touched - 1;
 
-    private readonly int[] _words = new int[regions];
+    private readonly int[] _words = new int[geometry.Capacity];
 
     /// <summary>Regions.</summary>
-    internal int Count => _words.Length;
+    internal int Count => geometry.RegionCount;
 
     /// <summary>A write begins.</summary>
     /// <returns>False: the region has to be marked first, which is noted.</returns>

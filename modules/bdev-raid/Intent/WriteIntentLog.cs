@@ -29,7 +29,7 @@ internal sealed class WriteIntentLog : RaidIntentLog
     {
         _array = array;
         Geometry = new IntentGeometry(blockCount, level.Geometry.BlockSize, level.StepUnitBlocks);
-        Table = new IntentTable(Geometry.RegionCount);
+        Table = new IntentTable(Geometry);
     }
 
     internal IntentGeometry Geometry { get; }
@@ -112,6 +112,15 @@ internal sealed class WriteIntentLog : RaidIntentLog
 
     /// <inheritdoc/>
     public override Task OnMembersChangedAsync(RaidArray array) => WriteAllAsync();
+
+    /// <inheritdoc/>
+    public override async Task<bool> TryGrowAsync(ulong blockCount)
+    {
+        if (!Geometry.TryGrow(blockCount)) return false;
+        // Larger than the superblock says is not wrong: such a bitmap is read for what there is of the array.
+        await WriteAllAsync();
+        return true;
+    }
 
     /// <inheritdoc/>
     public override async Task CloseAsync(RaidArray array)
