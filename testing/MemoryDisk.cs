@@ -33,6 +33,9 @@ public sealed class MemoryDisk : Bdev
     /// <summary>Asked about each I/O before it is carried out; a result other than null is how it ends.</summary>
     public Func<BdevIo, BdevIoResult?>? Intercept { get; set; }
 
+    /// <summary>Asked about each I/O when it has been carried out or intercepted; it completes when the task has ended, or without delay when there is none.</summary>
+    public Func<BdevIo, Task?>? Hold { get; set; }
+
     /// <summary>Completes in a later turn of the storage thread instead of inside Submit.</summary>
     public bool CompletesLater { get; set; } = true;
 
@@ -91,7 +94,8 @@ public sealed class MemoryDisk : Bdev
     {
         var result = Intercept?.Invoke(io) ?? BdevIoResult.Of(CarryOut(io));
         uint generation = io.Generation;
-        if (CompletesLater) channel.Thread.Send(_ => io.Complete(generation, result), null);
+        if (Hold?.Invoke(io) is { } held) _ = held.ContinueWith(_ => channel.Thread.Send(_ => io.Complete(generation, result), null), TaskScheduler.Default);
+        else if (CompletesLater) channel.Thread.Send(_ => io.Complete(generation, result), null);
         else io.Complete(generation, result);
     }
 

@@ -5,6 +5,9 @@ namespace Spindle.Bdev.Raid;
 
 public sealed partial class RaidArray
 {
+    // Ends when every member that I/O goes on without has been given back.
+    private Task _leaving = Task.CompletedTask;
+
     private void OnMemberEvent(BdevEventType type, Bdevs.Bdev bdev, object? state)
     {
         if (Slots.FirstOrDefault(slot => slot.Member?.Descriptor.Bdev == bdev)?.Member is not { } member) return;
@@ -20,7 +23,7 @@ public sealed partial class RaidArray
         {
             if (State != RaidState.Online || Bdev is not { } bdev || !bdev.Level.CanResize) return;
             // One that is missing must be as large when it is put in.
-            var size = bdev.Level.SizeOf([.. Slots.Select(slot => slot.Member is { } member ? member.Descriptor.Bdev.BlockCount - Math.Min(slot.DataOffset, member.Descriptor.Bdev.BlockCount) : ulong.MaxValue)]);
+            var size = bdev.Level.SizeOf([.. Slots.Select(slot => slot.Member is { IsLeaving: false } member ? member.Descriptor.Bdev.BlockCount - Math.Min(slot.DataOffset, member.Descriptor.Bdev.BlockCount) : ulong.MaxValue)]);
             if (size.BlockCount == bdev.BlockCount) return;
             if (size.BlockCount < bdev.BlockCount)
             {
@@ -94,10 +97,17 @@ public sealed partial class RaidArray
     internal async Task RemoveAsync(RaidMember member, bool isFailed)
     {
         bool goesOffline = false;
+        Task? leaves = null;
         await _turn.WaitAsync();
         try
         {
             var slot = Slots[member.Slot];
+            if (isFailed && slot.Member == member && member.IsLeaving)
+            {
+                // It goes with the whole array, which waits for its I/O: what waits for this member ends here.
+                await SettleAsync(member, isOut: false);
+                return;
+            }
             if (slot.Member != member || member.IsLeaving) throw new SpindleException(Errno.ENODEV, $"'{member.Name}' is not a member of '{Name}' any more.");
             if (State != RaidState.Online || Bdev is not { } bdev)
             {
@@ -122,7 +132,8 @@ public sealed partial class RaidArray
             }
             else
             {
-                await TakeOutAsync(bdev, slot, member, isFailed);
+                leaves = LeaveAsync(bdev, await TakeOutAsync(bdev, slot, member, isFailed));
+                _leaving = Task.WhenAll(_leaving, leaves);
             }
         }
         finally
@@ -130,6 +141,7 @@ public sealed partial class RaidArray
             _turn.Release();
         }
         if (goesOffline) await UnregisterAsync();
+        if (leaves is not null) await leaves;
     }
 
     private void ReleaseOfDown(RaidSlot slot)
@@ -138,7 +150,9 @@ public sealed partial class RaidArray
         if (State == RaidState.Offline && Discovered == 0) _owner.Forget(this);
     }
 
-    private async Task TakeOutAsync(RaidBdev bdev, RaidSlot slot, RaidMember member, bool isFailed)
+    /// <summary>Has I/O go on without a member.</summary>
+    /// <returns>It, and those that could not take the superblock.</returns>
+    private async Task<List<RaidMember>> TakeOutAsync(RaidBdev bdev, RaidSlot slot, RaidMember member, bool isFailed)
     {
         Log.LogWarning("{What} base bdev in slot {Slot} ('{Bdev}') of raid bdev '{Name}'", isFailed ? "Failing" : "Removing", slot.Index, member.Name, Name);
         member.IsLeaving = true;
@@ -162,9 +176,15 @@ public sealed partial class RaidArray
         }
         foreach (var one in leaving)
         {
-            one.IsLeaving = true;
+            one.IsLeaving = one.IsWrittenOff = true;
             await bdev.SettleAsync(one, isOut: true);
         }
+        return leaving;
+    }
+
+    /// <summary>Gives back members that I/O goes on without. It waits for all I/O, and that may wait for another member to be taken out: the array's turn is for that one meanwhile.</summary>
+    private async Task LeaveAsync(RaidBdev bdev, List<RaidMember> leaving)
+    {
         foreach (var one in leaving) await EndIoAsync(one);
         try
         {
@@ -176,8 +196,16 @@ public sealed partial class RaidArray
         {
             return; // the bdev is going: its channels put all, and its end closes all
         }
-        foreach (var one in leaving) Release(Slots[one.Slot]);
-        if (IntentLog is { } log) await log.OnMembersChangedAsync(this);
+        await _turn.WaitAsync();
+        try
+        {
+            foreach (var one in leaving) Release(Slots[one.Slot]);
+            if (IntentLog is { } log) await log.OnMembersChangedAsync(this);
+        }
+        finally
+        {
+            _turn.Release();
+        }
         _owner.Spares.OnDegraded(this);
     }
 
@@ -243,6 +271,8 @@ public sealed partial class RaidArray
     /// <summary>The bdev is gone, with all I/O. An array that went offline keeps the members that are there until it is deleted.</summary>
     internal async ValueTask OnDestructedAsync()
     {
+        // What it threw its caller has.
+        await _leaving.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing | ConfigureAwaitOptions.ContinueOnCapturedContext);
         await _turn.WaitAsync();
         try
         {

@@ -16,6 +16,42 @@ public sealed partial class RaidArray
     /// <summary>Puts a bdev into an empty slot of an array that is online, and begins to rebuild it.</summary>
     private async Task StartRebuildAsync(RaidSlot slot, RaidMember member)
     {
+        RaidBdev? quiesced = null;
+        try
+        {
+            if (slot.ResumeBlocks > 0 && Bdev is { IsWritten: false } unwritten)
+            {
+                // What is written from here on goes to it as well. Before its turn: I/O that is under way may itself wait for one, to have a member taken out.
+                await Context.Bdevs.QuiesceAsync(unwritten);
+                quiesced = unwritten;
+            }
+            await StartRebuildInTurnAsync(slot, member, quiesced);
+        }
+        catch
+        {
+            member.Descriptor.Close();
+            throw;
+        }
+        finally
+        {
+            if (quiesced is not null) await UnquiesceAsync(quiesced);
+        }
+    }
+
+    private async Task UnquiesceAsync(RaidBdev bdev)
+    {
+        try
+        {
+            await Context.Bdevs.UnquiesceAsync(bdev);
+        }
+        catch (SpindleException e) when (e.Errno == Errno.ENODEV)
+        {
+            // It is going: nothing waits any more.
+        }
+    }
+
+    private async Task StartRebuildInTurnAsync(RaidSlot slot, RaidMember member, RaidBdev? quiesced)
+    {
         await _turn.WaitAsync();
         try
         {
@@ -26,7 +62,7 @@ public sealed partial class RaidArray
             try
             {
                 await WriteDownAsync(slot, member);
-                ulong valid = await AttachAsync(bdev, slot, member);
+                ulong valid = await AttachAsync(bdev, slot, member, isQuiesced: bdev == quiesced);
                 Enqueue(new RaidProcess(this, RaidStepKind.Rebuild, member, (valid, ulong.MaxValue)));
                 if (IntentLog is { } log) await log.OnMembersChangedAsync(this);
             }
@@ -35,11 +71,6 @@ public sealed partial class RaidArray
                 slot.Clear(keepsIdentity: false);
                 throw;
             }
-        }
-        catch
-        {
-            member.Descriptor.Close();
-            throw;
         }
         finally
         {
@@ -73,32 +104,18 @@ public sealed partial class RaidArray
     }
 
     /// <returns>The array's blocks that it has already.</returns>
-    private async Task<ulong> AttachAsync(RaidBdev bdev, RaidSlot slot, RaidMember member)
+    private async Task<ulong> AttachAsync(RaidBdev bdev, RaidSlot slot, RaidMember member, bool isQuiesced)
     {
-        ulong resume = slot.ResumeBlocks;
+        ulong resume = slot.ResumeBlocks, blocks = 0;
         slot.ResumeBlocks = 0;
-        if (resume == 0 || bdev.IsWritten)
+        // What was written before it was quiesced the member did not get.
+        if (resume > 0 && isQuiesced && !bdev.IsWritten)
         {
-            await bdev.AttachAsync(member, 0);
-            return 0;
+            ulong unit = bdev.Level.StepUnitBlocks, unitOnMember = Math.Max(bdev.Level.MemberBlocksOf(unit), 1);
+            blocks = Math.Min(resume / unitOnMember * unit, bdev.BlockCount / unit * unit);
         }
-        // What is written from here on goes to it as well; what was written before it did not get.
-        await Context.Bdevs.QuiesceAsync(bdev);
-        try
-        {
-            ulong unit = bdev.Level.StepUnitBlocks, blocks = 0;
-            if (!bdev.IsWritten)
-            {
-                ulong unitOnMember = Math.Max(bdev.Level.MemberBlocksOf(unit), 1);
-                blocks = Math.Min(resume / unitOnMember * unit, bdev.BlockCount / unit * unit);
-            }
-            await bdev.AttachAsync(member, bdev.Level.MemberBlocksOf(blocks));
-            return blocks;
-        }
-        finally
-        {
-            await Context.Bdevs.UnquiesceAsync(bdev);
-        }
+        await bdev.AttachAsync(member, bdev.Level.MemberBlocksOf(blocks));
+        return blocks;
     }
 
     /// <summary>Begins a background process, after those that were asked for before.</summary>

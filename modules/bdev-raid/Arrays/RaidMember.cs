@@ -30,7 +30,7 @@ public sealed class RaidMember
     /// <summary>True once it is on its way out.</summary>
     internal bool IsLeaving { get; set; }
 
-    /// <summary>True once the others have it in writing that it failed, before it is taken out.</summary>
+    /// <summary>True once the others have it in writing that it is out.</summary>
     internal bool IsWrittenOff { get; set; }
 
     internal StorageMessage Reported { get; }
