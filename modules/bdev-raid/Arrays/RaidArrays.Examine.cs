@@ -50,10 +50,15 @@ public sealed partial class RaidArrays
 
     private async Task<RaidSuperblock?> LoadAsync(Bdevs.Bdev bdev)
     {
-        var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (_, _, _) => { });
+        // Its removal waits until it is closed, which is when the read has ended: a disk that does not answer must not keep itself from being removed.
+        using var removed = new CancellationTokenSource();
+        var descriptor = context.Bdevs.Open(bdev.Name, write: false, static (type, _, state) =>
+        {
+            if (type == BdevEventType.Remove) ((CancellationTokenSource)state!).Cancel();
+        }, removed);
         try
         {
-            return await LoadAsync(descriptor);
+            return await LoadAsync(descriptor, removed.Token);
         }
         finally
         {
@@ -62,11 +67,11 @@ public sealed partial class RaidArrays
     }
 
     /// <returns>Null when there is none, or it is damaged; that is logged.</returns>
-    private async Task<RaidSuperblock?> LoadAsync(IBdevDescriptor descriptor)
+    private async Task<RaidSuperblock?> LoadAsync(IBdevDescriptor descriptor, CancellationToken removed = default)
     {
         try
         {
-            return await SuperblockIo.ReadAsync(descriptor, context.Memory) is { } bytes ? RaidSuperblock.Parse(bytes) : null;
+            return await SuperblockIo.ReadAsync(descriptor, context.Memory, removed) is { } bytes ? RaidSuperblock.Parse(bytes) : null;
         }
         catch (SpindleException e) when (e.Errno == Errno.EINVAL)
         {

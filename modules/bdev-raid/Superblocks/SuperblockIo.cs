@@ -7,20 +7,23 @@ namespace Spindle.Bdev.Raid;
 internal static class SuperblockIo
 {
     /// <summary>Reads a superblock's bytes.</summary>
+    /// <param name="descriptor">The disk, open.</param>
+    /// <param name="memory">Where buffers come from.</param>
+    /// <param name="removed">The disk is going: what is read ends.</param>
     /// <returns>Null when there is none.</returns>
     /// <exception cref="SpindleException">EIO: the disk cannot be read. EINVAL: it says that it is longer than one can be.</exception>
-    public static async Task<byte[]?> ReadAsync(IBdevDescriptor descriptor, IDmaMemory memory)
+    public static async Task<byte[]?> ReadAsync(IBdevDescriptor descriptor, IDmaMemory memory, CancellationToken removed = default)
     {
         uint block = DataBlockSize(descriptor.Bdev);
         var channel = descriptor.GetHidingChannel();
         try
         {
             ulong blocks = BlocksOf(RaidSuperblock.HeaderBytes, block);
-            byte[] bytes = await ReadAsync(channel, memory, block, blocks);
+            byte[] bytes = await ReadAsync(channel, memory, block, blocks, removed);
             if (!RaidSuperblock.IsOne(bytes)) return null;
             uint length = RaidSuperblock.LengthOf(bytes);
             if (length > RaidSuperblock.MostBytes) throw new SpindleException(Errno.EINVAL, $"its length is {length}; it must be at most {RaidSuperblock.MostBytes}");
-            return BlocksOf(length, block) <= blocks ? bytes : await ReadAsync(channel, memory, block, BlocksOf(length, block));
+            return BlocksOf(length, block) <= blocks ? bytes : await ReadAsync(channel, memory, block, BlocksOf(length, block), removed);
         }
         finally
         {
@@ -52,11 +55,11 @@ internal static class SuperblockIo
 
     internal static uint DataBlockSize(Bdevs.Bdev bdev) => bdev.MetadataInterleaved ? bdev.BlockSize - bdev.MetadataSize : bdev.BlockSize;
 
-    private static async Task<byte[]> ReadAsync(IBdevChannel channel, IDmaMemory memory, uint block, ulong blocks)
+    private static async Task<byte[]> ReadAsync(IBdevChannel channel, IDmaMemory memory, uint block, ulong blocks, CancellationToken removed)
     {
         using var buffer = memory.Allocate((nuint)(blocks * block));
         var vector = buffer.Slice(0, (uint)(blocks * block));
-        await MemberIo.RunAsync(channel, (c, done, state) => c.Read([vector], 0, blocks, done, state), "read");
+        await MemberIo.RunAsync(channel, (c, done, state) => c.Read([vector], 0, blocks, done, state), "read", removed);
         return vector.Span.ToArray();
     }
 
