@@ -19,14 +19,6 @@ Task("test").Does(() => Attempt(() =>
     exitCode = tests.RunAll();
 }));
 
-Task("nightly").Does(() => Attempt(() =>
-{
-    options.Allow("project", "timeout");
-    var tests = new TestRun(root, options);
-    solution.Build();
-    exitCode = tests.RunNightly();
-}));
-
 Task("deps").Does(() => Attempt(() =>
 {
     options.Allow();

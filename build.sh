@@ -11,7 +11,6 @@ Usage: ./build.sh TARGET [arguments]
         [--fast]            without the tests of Category Slow
         [--project NAME]    only the test projects whose name contains NAME; repeatable
         [--timeout MINUTES] time limit of one test project (15)
-  nightly                   build, then the tests that are too long for every change: 10,000 power cuts; prints what it counted
   run   [APP_DIR] [...]     build, then 'spindle run' APP_DIR (apps/nvmf_tgt) with the rest of the arguments
   deps                      install by apt what the interop tests need, and prepare their guest
   bench [SCENARIO...] [...] build, then measure; --list, --peer DIR, --baseline FILE … (bench --help)
@@ -30,7 +29,7 @@ root=$(cd -- "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")" && pwd)
 target=${1:-}
 [ $# -eq 0 ] || shift
 case $target in
-  build | test | nightly | run | deps | bench | pack | app) ;;
+  build | test | run | deps | bench | pack | app) ;;
   -h | --help | help) usage; exit 0 ;;
   '') usage >&2; exit 2 ;;
   *) echo "build.sh: there is no target '$target'" >&2; usage >&2; exit 2 ;;

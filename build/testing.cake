@@ -57,22 +57,6 @@ public sealed class TestRun
         return failures.Count > 0 || passed + skips.Count == 0 ? 1 : 0;
     }
 
-    /// <summary>Runs what is too long for every change: the explicit tests of Category Nightly. What they write, counts above all, is printed.</summary>
-    public int RunNightly()
-    {
-        var failed = 0;
-        var wanted = options.All("project");
-        foreach (var project in Projects(root).Where(project => wanted.Count == 0 || wanted.Any(part => project.Name.Contains(part, StringComparison.OrdinalIgnoreCase))))
-        {
-            // The runner takes it for a mistake when there is none.
-            var sources = Paths.GetFullPath(Paths.Combine(Paths.GetDirectoryName(project.Program), "../../.."));
-            if (!Folders.GetFiles(sources, "*.cs", System.IO.SearchOption.AllDirectories).Any(file => Files.ReadAllText(file).Contains("\"Category\", \"Nightly\""))) continue;
-            var folder = Paths.GetDirectoryName(project.Program);
-            if (Tool.RunVisibly(folder, project.Program, "-nologo", "-noColor", "-explicit", "only", "-trait", "Category=Nightly", "-reporter", "verbose", "-showLiveOutput") != 0) failed++;
-        }
-        return failed > 0 ? 1 : 0;
-    }
-
     void Run(Project project)
     {
         var log = Paths.Combine(results, project.Name + ".log");

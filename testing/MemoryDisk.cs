@@ -21,20 +21,15 @@ public sealed class MemoryDisk : Bdev
         WriteCache = writeCache;
     }
 
-    private MemoryDisk(MemoryDisk disk) : this(disk, disk.Name, disk.Uuid) { }
-
-    private MemoryDisk(MemoryDisk disk, string name, Guid uuid) : base(name, disk.ProductName, disk.BlockSize, disk.BlockCount)
+    private MemoryDisk(MemoryDisk disk) : base(disk.Name, disk.ProductName, disk.BlockSize, disk.BlockCount)
     {
         _data = disk._data;
         WriteCache = disk.WriteCache;
-        Uuid = uuid;
+        Uuid = disk.Uuid;
     }
 
     /// <summary>Asked about each I/O before it is carried out; a result other than null is how it ends.</summary>
     public Func<BdevIo, BdevIoResult?>? Intercept { get; set; }
-
-    /// <summary>Asked about each I/O when it has been carried out or intercepted; it completes when the task has ended, or without delay when there is none.</summary>
-    public Func<BdevIo, Task?>? Hold { get; set; }
 
     /// <summary>Completes in a later turn of the storage thread instead of inside Submit.</summary>
     public bool CompletesLater { get; set; } = true;
@@ -47,27 +42,6 @@ public sealed class MemoryDisk : Bdev
             foreach (var (block, data) in _cached)
                 if (random.Next(2) == 0) data.CopyTo(_data, (long)(block * BlockSize));
             return new MemoryDisk(this);
-        }
-    }
-
-    /// <summary>Puts another disk's content on it, behind everybody's back.</summary>
-    /// <param name="content">All of it.</param>
-    public void Restore(ReadOnlySpan<byte> content)
-    {
-        lock (_lock)
-        {
-            _cached.Clear();
-            content.CopyTo(_data);
-        }
-    }
-
-    /// <summary>The same disk under another name and identity, for one that comes back elsewhere. Unregister this one first.</summary>
-    public MemoryDisk Renamed(string name, Guid uuid)
-    {
-        lock (_lock)
-        {
-            Settle();
-            return new MemoryDisk(this, name, uuid);
         }
     }
 
@@ -94,8 +68,7 @@ public sealed class MemoryDisk : Bdev
     {
         var result = Intercept?.Invoke(io) ?? BdevIoResult.Of(CarryOut(io));
         uint generation = io.Generation;
-        if (Hold?.Invoke(io) is { } held) _ = held.ContinueWith(_ => channel.Thread.Send(_ => io.Complete(generation, result), null), TaskScheduler.Default);
-        else if (CompletesLater) channel.Thread.Send(_ => io.Complete(generation, result), null);
+        if (CompletesLater) channel.Thread.Send(_ => io.Complete(generation, result), null);
         else io.Complete(generation, result);
     }
 

@@ -2,6 +2,9 @@ using System.CommandLine;
 using Microsoft.Extensions.Logging;
 using Spindle.Host.Hosting;
 using Spindle.Host.Logging;
+using Spindle.Host.Manifests;
+using Spindle.Host.Modules;
+using Spindle.Modules;
 using Spindle.Rpc;
 
 namespace Spindle.Cli;
@@ -61,15 +64,15 @@ internal sealed class PerfCommand
         ILoggerFactory? logging = null;
         try
         {
-            var calls = parsed.GetValue(_create)!.Select(ToolRun.ParseCall).ToList();
+            var calls = parsed.GetValue(_create)!.Select(ParseCall).ToList();
             var settings = new LogSettings();
             if (!parsed.GetValue(_verbose)) settings.PrintLevel = SpindleLogLevel.Error;
             var tool = name switch { "bdev" => "tool-bdevperf", "nvme" => "tool-nvmeperf", _ => name };
             var options = HostSettings.WithLogging(_settings.Apply(parsed, new SpindleHostOptions { ConfigFile = parsed.GetValue(_config) }), settings, out logging);
-            options = options with { Modules = ToolRun.ModulesFor(tool, options) };
+            options = options with { Modules = ModulesFor(tool, options) };
             await using var host = await SpindleHost.StartAsync(options, signals.Ending);
             foreach (var (method, json) in calls) await host.CallAsync(method, json);
-            return await ToolRun.RunAsync(host, tool, parsed.UnmatchedTokens, signals.Ending);
+            return await RunAsync(host, tool, parsed.UnmatchedTokens, signals.Ending);
         }
         catch (Exception e) when (e is SpindleException or RpcException)
         {
@@ -84,5 +87,35 @@ internal sealed class PerfCommand
         {
             logging?.Dispose();
         }
+    }
+
+    /// <summary>The tool, and every bdev module there is: any of them may be asked for bdevs.</summary>
+    private static List<AppModule> ModulesFor(string tool, SpindleHostOptions options)
+    {
+        var catalogue = new ModuleCatalogue(options.ModuleFolders);
+        if (!catalogue.Find(tool).Kinds.HasFlag(ModuleKinds.Tool))
+            throw new SpindleException(Errno.EINVAL, $"Module {tool} is no tool; 'spindle module list' shows those of kind 'tool'.");
+        return [.. catalogue.List().Where(entry => entry.Manifest?.Kinds.HasFlag(ModuleKinds.Bdev) == true && entry.Name != tool)
+            .Select(entry => entry.Name).Distinct().Select(name => new AppModule(name)), new AppModule(tool)];
+    }
+
+    private static async Task<int> RunAsync(SpindleHost host, string tool, IReadOnlyList<string> arguments, CancellationToken ending)
+    {
+        var module = host.Modules.Find(tool)!;
+        // First use of code costs milliseconds; it would be measured.
+        if (module.PreparationCompleted is { } prepared) await prepared;
+        int exitCode = ExitCode.Failure;
+        await host.InvokeAsync(async () =>
+        {
+            var instance = (ToolModule)module.Instance!;
+            exitCode = await instance.RunAsync(module.ContextForTool, arguments, Console.Out, ending);
+        });
+        return exitCode;
+    }
+
+    private static (string Method, string? Json) ParseCall(string text)
+    {
+        int colon = text.IndexOf(':');
+        return colon < 0 ? (text, null) : (text[..colon], text[(colon + 1)..]);
     }
 }

@@ -14,7 +14,7 @@ internal static class Program
 
         var root = new RootCommand("Spindle: a userspace storage target host. Modules are plugins; an app is a manifest that names some.")
         {
-            RunCommand.Create(), RpcCommand.Create(), StackCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(), FsckCommand.Create(), CompletionCommand.Create(),
+            RunCommand.Create(), RpcCommand.Create(), StackCommand.Create(), ModuleCommand.Create(), PerfCommand.Create(), CompletionCommand.Create(),
         };
         var parsed = root.Parse(arguments);
         if (arguments is [['[', ..], ..]) return await parsed.InvokeAsync(); // a shell asks what may follow
@@ -38,6 +38,6 @@ internal static class Program
         for (var result = parsed.CommandResult; result?.Parent is not null; result = result.Parent as System.CommandLine.Parsing.CommandResult)
             path.Insert(0, result.Command.Name);
         Console.Error.WriteLine($"Try: spindle {string.Concat(path.Select(name => name + " "))}--help");
-        return path is ["fsck", ..] ? FsckCommand.Usage : ExitCode.Usage;
+        return ExitCode.Usage;
     }
 }

@@ -75,9 +75,6 @@ public sealed class LvolStores(IModuleContext context)
             if (_all.Exists(other => other.Name == name || other.Uuid == uuid)) throw new SpindleException(Errno.EEXIST, $"there is a store '{name}', or one with its UUID");
             var store = Add(new LvolStore(name, uuid, blobs, descriptor), outside);
             foreach (var blob in blobs.Blobs.Where(blob => blob != super)) Show(store.Add(blob));
-            if (blobs.Damaged.Count > 0)
-                _log.LogError("Store {Store} on {Bdev} is damaged: {Volumes} cannot be used, and the store takes no changes until 'spindle fsck --repair' has repaired it. {Reason}", name, bdev.Name,
-                    string.Join(", ", blobs.Damaged.Select(pair => pair.Value.Length > 0 ? $"'{pair.Value}'" : $"blob 0x{pair.Key:x}")), blobs.Fault?.Message);
         }
         catch (SpindleException e)
         {

@@ -71,18 +71,6 @@ public sealed class LvstoreInfo
     public required ulong ClusterSize { get; init; }
     /// <summary>Bytes.</summary>
     public required ulong MaxGrowableSize { get; init; }
-    /// <summary>Volumes that are damaged, with what is wrong; absent in a store in order.</summary>
-    public IReadOnlyList<DamagedLvolInfo>? DamagedLvols { get; init; }
-}
-
-/// <summary>A volume that cannot be used.</summary>
-[RpcObject]
-public sealed class DamagedLvolInfo
-{
-    /// <summary>The name; empty when it cannot be read.</summary>
-    public required string Name { get; init; }
-    /// <summary>The blob's id.</summary>
-    public required ulong BlobId { get; init; }
 }
 
 /// <summary>The RPC methods of stores.</summary>
@@ -159,7 +147,6 @@ public sealed class LvstoreRpc(LvolStores stores)
         {
             Uuid = store.Uuid, Name = store.Name, BaseBdev = store.BaseName, TotalDataClusters = store.Blobs.DataClusters, FreeClusters = store.Blobs.FreeClusters,
             BlockSize = store.Blobs.IoUnitSize, ClusterSize = store.Blobs.ClusterSize, MaxGrowableSize = store.Blobs.MaxGrowableSize,
-            DamagedLvols = store.Blobs.Damaged.Count == 0 ? null : [.. store.Blobs.Damaged.Select(pair => new DamagedLvolInfo { BlobId = pair.Key, Name = pair.Value })],
         })];
 
     private LvolStore Find(string? uuid, string? name) => Find(stores, uuid, name);

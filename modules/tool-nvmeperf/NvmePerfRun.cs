@@ -1,15 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using Spindle.Memory;
 using Spindle.Modules;
-using Spindle.Nvme.Commands;
-using Spindle.Nvme.Fabrics;
 using Spindle.Nvme.Identify;
-using Spindle.Nvme.Initiator.Admin;
-using Spindle.Nvme.Initiator.Tcp;
 using Spindle.Nvme.Registers;
 using Spindle.Perf;
 using Spindle.Threading;
+using Spindle.Tool.NvmePerf.Initiator;
 
 namespace Spindle.Tool.NvmePerf;
 
@@ -17,11 +13,7 @@ namespace Spindle.Tool.NvmePerf;
 internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions options, PerfPattern pattern, int queueDepth)
 {
     private static readonly Guid s_hostId = Guid.NewGuid();
-    private static readonly TimeSpan s_timeout = TimeSpan.FromSeconds(10);
-    private readonly FabricsIdentity _identity = new(options.HostNqn, s_hostId, options.Nqn);
-    private readonly List<(IStorageThread Thread, TcpQueue Queue)> _connections = [];
-    private readonly List<IStorageThread> _threads = [];
-    private readonly DmaBuffer _scratch = context.Memory.Allocate(4096);
+    private readonly List<(IStorageThread Thread, InitiatorConnection Connection)> _connections = [];
 
     /// <summary>Runs it. On the app thread.</summary>
     /// <exception cref="SpindleException">It cannot run, or a command failed.</exception>
@@ -36,13 +28,12 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
         }
         finally
         {
-            foreach (var (thread, queue) in Enumerable.Reverse(_connections))
+            foreach (var (thread, connection) in Enumerable.Reverse(_connections))
             {
-                await thread.InvokeAsync(queue.CloseAsync);
-                queue.Dispose();
+                await thread.InvokeAsync(connection.CloseAsync);
+                connection.Dispose();
+                await thread.ExitAsync();
             }
-            foreach (var thread in Enumerable.Reverse(_threads)) await thread.ExitAsync();
-            _scratch.Dispose();
         }
     }
 
@@ -58,36 +49,33 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
             pattern.IsRandom, pattern.ReadPercent ?? options.Mix, options.Seed + (ulong)i))];
     }
 
-    private async Task<TcpQueue> ConnectSocketAsync(string name, int core, int depth, CancellationToken cancellationToken)
+    private async Task<InitiatorConnection> ConnectSocketAsync(string name, int core, int depth, uint dataBytes, CancellationToken cancellationToken)
     {
+        var socket = await context.Io.ConnectAsync(options.Address, cancellationToken);
         var thread = context.Threads.CreateThread(name, core);
-        _threads.Add(thread);
-        TcpQueue queue = null!;
-        var queueOptions = new TcpQueueOptions { Depth = depth, HeaderDigest = options.HeaderDigest, DataDigest = options.DataDigest, ReceiveBytes = 256 * 1024 };
-        await thread.InvokeAsync(async () => queue = await TcpQueue.ConnectAsync(context.Io, context.Memory, options.Address, queueOptions, cancellationToken));
-        _connections.Add((thread, queue));
-        return queue;
+        var connection = new InitiatorConnection(context, thread, socket, depth, dataBytes);
+        _connections.Add((thread, connection));
+        await thread.InvokeAsync(() => connection.InitializeAsync(options.HeaderDigest, options.DataDigest));
+        return connection;
     }
 
     private async Task<(ushort Cntlid, ulong Blocks, uint BlockSize, uint InCapsule)> ConnectAdminAsync(CancellationToken cancellationToken)
     {
-        var admin = await ConnectSocketAsync("nvmeperf_admin", context.Threads.Cores[0], 31, cancellationToken);
+        var connection = await ConnectSocketAsync("nvmeperf_admin", context.Threads.Cores[0], 32, 8192, cancellationToken);
         ushort cntlid = 0;
         ulong blocks = 0;
         uint blockSize = 0, inCapsule = 0;
-        await admin.Thread.InvokeAsync(async () =>
+        await _connections[0].Thread.InvokeAsync(async () =>
         {
-            var data = _scratch.Slice(0, NvmeConstants.IdentifyDataSize);
-            cntlid = await admin.ConnectAsync(_identity, 0, NvmeConstants.DynamicControllerId, 0, data, s_timeout);
-            var capabilities = new ControllerCapabilities(await admin.GetPropertyAsync(PropertyOffset.Cap, PropertySize.EightBytes, s_timeout));
-            int entries = capabilities.Mqes + 1;
+            cntlid = await InitiatorCommands.ConnectAsync(connection, options.HostNqn, s_hostId, options.Nqn, 0, 0xffff, 31);
+            int entries = new ControllerCapabilities(await InitiatorCommands.GetPropertyAsync(connection, PropertyOffset.Cap, true)).Mqes + 1;
             if (queueDepth >= entries) throw new SpindleException(Errno.EINVAL, $"--qd {queueDepth}: the target's queues take up to {entries - 1} commands.");
-            await admin.EnableAsync(capabilities, s_timeout);
-            await admin.IdentifyAsync(IdentifyCns.Controller, 0, data, s_timeout);
-            inCapsule = InCapsuleBytes(data.Span);
-            await admin.IdentifyAsync(IdentifyCns.Namespace, options.Nsid, data, s_timeout);
-            (blocks, blockSize) = Geometry(data.Span);
-            int queues = await admin.SetQueueCountAsync(options.Queues, s_timeout);
+            await InitiatorCommands.EnableAsync(connection);
+            await InitiatorCommands.IdentifyAsync(connection, 1, 0);
+            inCapsule = InCapsuleBytes(connection.Slots[0].Data.Span);
+            await InitiatorCommands.IdentifyAsync(connection, 0, options.Nsid);
+            (blocks, blockSize) = Geometry(connection.Slots[0].Data.Span);
+            int queues = await InitiatorCommands.SetQueueCountAsync(connection, options.Queues);
             if (queues < options.Queues) throw new SpindleException(Errno.EINVAL, $"--queues {options.Queues}: the target gives {queues}.");
         });
         return (cntlid, blocks, blockSize, inCapsule);
@@ -115,9 +103,10 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
     private async Task ConnectQueueAsync(int index, ushort cntlid, uint inCapsule, CancellationToken cancellationToken)
     {
         var cores = context.Threads.Cores;
-        var queue = await ConnectSocketAsync($"nvmeperf_{index}", cores[(index + 1) % cores.Count], queueDepth, cancellationToken);
-        await queue.Thread.InvokeAsync(() => queue.ConnectAsync(_identity, (ushort)(index + 1), cntlid, 0, _scratch.Slice(0, 4096), s_timeout));
-        queue.InCapsuleBytes = inCapsule;
+        var connection = await ConnectSocketAsync($"nvmeperf_{index}", cores[(index + 1) % cores.Count], queueDepth + 1, Math.Max(options.IoSize, 4096), cancellationToken);
+        await _connections[^1].Thread.InvokeAsync(() =>
+            InitiatorCommands.ConnectAsync(connection, options.HostNqn, s_hostId, options.Nqn, (ushort)(index + 1), cntlid, queueDepth));
+        connection.InCapsuleBytes = inCapsule;
     }
 
     private async Task<PerfResult> MeasureAsync(NvmePerfWork[] work, CancellationToken cancellationToken)
@@ -125,7 +114,7 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
         long from = Stopwatch.GetTimestamp() + (long)(options.Warmup.TotalSeconds * Stopwatch.Frequency);
         long until = from + (long)(options.Time.TotalSeconds * Stopwatch.Frequency);
         var queues = _connections.Skip(1).ToArray();
-        var workers = queues.Select((queue, i) => new NvmePerfWorker(queue.Queue, context.Memory, work[i], from, until)).ToArray();
+        var workers = queues.Select((queue, i) => new NvmePerfWorker(queue.Connection, work[i], from, until)).ToArray();
         await using var stop = cancellationToken.Register(() => Array.ForEach(workers, worker => worker.Stop()));
         var running = Task.WhenAll(workers.Select((worker, i) => queues[i].Thread.InvokeAsync(() => worker.RunAsync(queueDepth))));
         var measuring = PerfUsage.MeasureAsync(from, until, running);
@@ -134,7 +123,6 @@ internal sealed class NvmePerfRun(IModuleContext context, NvmePerfOptions option
         var latencies = new LatencyHistogram();
         foreach (var worker in workers)
         {
-            worker.Dispose();
             if (worker.Failure is { } failure) throw new SpindleException(Errno.EIO, failure);
             latencies.Add(worker.Latencies);
         }

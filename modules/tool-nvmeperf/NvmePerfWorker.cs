@@ -1,8 +1,7 @@
 using System.Diagnostics;
-using Spindle.Memory;
 using Spindle.Nvme.Commands;
-using Spindle.Nvme.Initiator.Queues;
 using Spindle.Perf;
+using Spindle.Tool.NvmePerf.Initiator;
 
 namespace Spindle.Tool.NvmePerf;
 
@@ -10,11 +9,11 @@ namespace Spindle.Tool.NvmePerf;
 internal sealed record NvmePerfWork(uint Nsid, ulong FirstBlock, ulong IoCount, uint IoBlocks, uint IoSize, bool IsRandom, int ReadPercent, ulong Seed);
 
 /// <summary>Keeps commands outstanding on one queue: each completion submits the next. Allocates nothing while it runs.</summary>
-internal sealed class NvmePerfWorker : IDisposable
+internal sealed class NvmePerfWorker
 {
-    private readonly NvmeQueue _queue;
-    private readonly IDmaMemory _memory;
+    private readonly InitiatorConnection _connection;
     private readonly NvmePerfWork _work;
+    private readonly SlotCompletion _completed;
     private readonly TaskCompletionSource _done = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly long _from, _until;
     private ulong _random, _next;
@@ -22,28 +21,12 @@ internal sealed class NvmePerfWorker : IDisposable
     private bool _measuring;
     private volatile bool _stop;
     private long _measuredUntil, _allocatedBefore;
-    private DmaBuffer? _data;
 
-    /// <summary>One of the commands that are kept outstanding.</summary>
-    private sealed class Slot(NvmePerfWorker worker, IoVec data)
+    internal NvmePerfWorker(InitiatorConnection connection, NvmePerfWork work, long from, long until)
     {
-        internal static readonly NvmeCompletion Completed = static (object? state, in CompletionQueueEntry completion) =>
-        {
-            var slot = (Slot)state!;
-            slot.Worker.OnCompleted(slot, completion);
-        };
-
-        internal readonly NvmePerfWorker Worker = worker;
-        internal readonly IoVec Data = data;
-        internal bool IsWrite;
-        internal long Started;
-    }
-
-    internal NvmePerfWorker(NvmeQueue queue, IDmaMemory memory, NvmePerfWork work, long from, long until)
-    {
-        _queue = queue;
-        _memory = memory;
+        _connection = connection;
         _work = work;
+        _completed = OnCompleted;
         _from = from;
         _until = _measuredUntil = until;
         _random = work.Seed * 0x9E3779B97F4A7C15 | 1;
@@ -57,16 +40,21 @@ internal sealed class NvmePerfWorker : IDisposable
     /// <summary>Runs until its time is over; ends when the last command has. On the connection's thread.</summary>
     internal Task RunAsync(int depth)
     {
-        _queue.Failed = queue =>
+        _connection.Failed = reason =>
         {
-            Failure ??= queue.Failure;
-            _stop = true;
+            Failure ??= reason;
+            _done.TrySetResult();
         };
-        _data = _memory.Allocate((nuint)depth * _work.IoSize);
         _outstanding = depth;
         long now = Stopwatch.GetTimestamp();
-        for (int i = 0; i < depth; i++) Begin(new Slot(this, _data.Slice((nuint)i * _work.IoSize, _work.IoSize)), now);
-        _queue.Flush();
+        for (int i = 0; i < depth; i++)
+        {
+            var slot = _connection.Slots[i];
+            slot.Completed = _completed;
+            slot.State = null;
+            Begin(slot, now);
+        }
+        _connection.Flush();
         return _done.Task;
     }
 
@@ -74,34 +62,29 @@ internal sealed class NvmePerfWorker : IDisposable
     internal void Stop() => _stop = true;
 
     [DataPath]
-    private void Begin(Slot slot, long now)
+    private void Begin(InitiatorSlot slot, long now)
     {
-        if (_queue.TryTake() is not { } command)
-        {
-            End(now);
-            return;
-        }
         bool read = _work.ReadPercent == 100 || (_work.ReadPercent > 0 && Math.BigMul(Random(), 100, out _) < (ulong)_work.ReadPercent);
         ulong index = _work.IsRandom ? Math.BigMul(Random(), _work.IoCount, out _) : _next++ % _work.IoCount;
-        ref var entry = ref command.Entry;
-        entry = default;
-        entry.Opcode = (byte)(read ? NvmOpcode.Read : NvmOpcode.Write);
-        entry.Nsid = _work.Nsid;
-        entry.As<NvmIoCommand>().Slba = _work.FirstBlock + index * _work.IoBlocks;
-        entry.As<NvmIoCommand>().BlockCount = _work.IoBlocks;
-        command.SetData(new ReadOnlySpan<IoVec>(in slot.Data), !read);
-        command.Completed = Slot.Completed;
-        command.State = slot;
+        ulong block = _work.FirstBlock + index * _work.IoBlocks;
+        slot.Command = default;
+        slot.Command.Opcode = (byte)(read ? NvmOpcode.Read : NvmOpcode.Write);
+        slot.Command.Nsid = _work.Nsid;
+        slot.Command.Cdw10 = (uint)block;
+        slot.Command.Cdw11 = (uint)(block >> 32);
+        slot.Command.Cdw12 = _work.IoBlocks - 1;
         slot.IsWrite = !read;
+        slot.DataLength = _work.IoSize;
         slot.Started = now;
-        _queue.Submit(command);
+        _connection.Submit(slot);
     }
 
     [DataPath]
-    private void OnCompleted(Slot slot, in CompletionQueueEntry completion)
+    private void OnCompleted(InitiatorSlot slot, in CompletionQueueEntry completion)
     {
         long now = Stopwatch.GetTimestamp();
         if (!completion.Status.IsSuccess) Refused(slot, completion);
+        else if (!slot.IsWrite && slot.Received != slot.DataLength) _connection.Fail("a read ended before all of its data had come");
         if (_measuring)
         {
             if (now >= _until) EndMeasuring(now);
@@ -116,24 +99,14 @@ internal sealed class NvmePerfWorker : IDisposable
         {
             Begin(slot, now);
         }
-        else
+        else if (--_outstanding == 0)
         {
-            End(now);
+            if (_measuring) EndMeasuring(now);
+            _done.TrySetResult();
         }
     }
 
-    [DataPath]
-    private void End(long now)
-    {
-        if (--_outstanding > 0) return;
-        if (_measuring) EndMeasuring(now);
-        _done.TrySetResult();
-    }
-
-    /// <summary>Frees the data's memory; nothing may be outstanding.</summary>
-    public void Dispose() => _data?.Dispose();
-
-    private void Refused(Slot slot, in CompletionQueueEntry completion)
+    private void Refused(InitiatorSlot slot, in CompletionQueueEntry completion)
     {
         Failure ??= $"{(slot.IsWrite ? "write" : "read")} failed: status type {(byte)completion.Status.StatusCodeType:x}h, code {completion.Status.StatusCode:x2}h";
         _stop = true;

@@ -42,9 +42,6 @@ internal sealed class ModelRun(IReadOnlyList<BdevClient> clients, byte[] model)
         // The model is changed here, in the order of the sequence; the bdev does it in its own time.
         var random = new Random(step.Seed);
         var client = clients[step.Worker % clients.Count];
-        // Larger ones than the bdev can do as one are refused.
-        if (step.Kind is ModelStepKind.CompareAndWrite or ModelStepKind.CompareAndWriteWrong && client.Bdev.AtomicCompareAndWriteBlocks is > 0 and var most)
-            step = step with { Blocks = Math.Min(step.Blocks, most) };
         byte[] old = Part(step.Offset, step.Blocks).ToArray();
         byte[] fresh = new byte[old.Length];
         random.NextBytes(fresh);

@@ -7,8 +7,6 @@ namespace Spindle.Testing;
 /// without writes that were not durable, in any order, and torn at the unit that the bdev declares.</summary>
 public sealed class PowerCutDisk : Bdev
 {
-    private static long s_time;
-
     private readonly Lock _lock = new();
     private readonly byte[] _first;
     private readonly byte[] _now;
@@ -32,15 +30,6 @@ public sealed class PowerCutDisk : Bdev
     public int Moments
     {
         get { lock (_lock) return _moments.Count; }
-    }
-
-    /// <summary>A clock that all such disks share: it moves with each of their moments, so that several can be cut at one time.</summary>
-    public static long Now => Interlocked.Read(ref s_time);
-
-    /// <summary>Moments so far at a time of <see cref="Now"/>.</summary>
-    public int MomentsAt(long time)
-    {
-        lock (_lock) return _moments.Count(moment => moment.Time <= time);
     }
 
     /// <summary>Writes and flushes so far.</summary>
@@ -82,7 +71,7 @@ public sealed class PowerCutDisk : Bdev
         int unit = (int)Math.Max(BlockSize, PhysicalBlockSize);
         foreach (int write in open)
         {
-            var (_, offset, data, _) = moments[write];
+            var (_, offset, data) = moments[write];
             int whole = fate switch { 0 => 0, 1 => 1, _ => random.Next(3) };
             for (int at = 0; at < data!.Length; at += unit)
                 if (whole == 1 || (whole == 2 && random.Next(2) == 0)) data.AsSpan(at, Math.Min(unit, data.Length - at)).CopyTo(disk.AsSpan((int)(offset + at)));
@@ -104,7 +93,7 @@ public sealed class PowerCutDisk : Bdev
         channel.Thread.Send(_ =>
         {
             if (moment >= 0)
-                lock (_lock) _moments.Add(new Moment(moment, 0, null, Interlocked.Increment(ref s_time)));
+                lock (_lock) _moments.Add(new Moment(moment, 0, null));
             io.Complete(generation, BdevIoStatus.Success);
         }, null);
     }
@@ -135,10 +124,10 @@ public sealed class PowerCutDisk : Bdev
                         }
                     }
                     data.CopyTo(_now, at);
-                    _moments.Add(new Moment(-1, at, data, Interlocked.Increment(ref s_time)));
+                    _moments.Add(new Moment(-1, at, data));
                     return _moments.Count - 1;
                 case BdevIoType.Flush:
-                    _moments.Add(new Moment(-1, 0, null, Interlocked.Increment(ref s_time)));
+                    _moments.Add(new Moment(-1, 0, null));
                     return _moments.Count - 1;
                 default:
                     return -1;
@@ -147,7 +136,7 @@ public sealed class PowerCutDisk : Bdev
     }
 
     /// <summary>The begin of a write (with data) or a flush, or the end of the moment of a number.</summary>
-    private sealed record Moment(int Ends, long Offset, byte[]? Data, long Time);
+    private sealed record Moment(int Ends, long Offset, byte[]? Data);
 
     private sealed class Channel : IoChannel;
 }

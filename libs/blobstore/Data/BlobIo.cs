@@ -16,20 +16,11 @@ internal sealed unsafe class BlobIo(BdevIo io) : BdevIoWait
     /// <summary>Set by the metadata thread: how what was asked for ended.</summary>
     internal int Error;
 
-    /// <summary>Set when the cluster that it waited for came with its data in it.</summary>
-    internal bool HasWritten;
-
     private uint _generation;
     private ulong _at, _left, _piece;
     private bool _keepsClusters;
 
     private Blob Blob => Channel.Blob;
-
-    /// <summary>Its buffers. On the metadata thread while it waits for a cluster.</summary>
-    internal ReadOnlySpan<IoVec> Iovs => io.Iovs;
-
-    /// <summary>A write of a cluster and nothing else. On the metadata thread while it waits for it.</summary>
-    internal bool CoversCluster => io.Type == BdevIoType.Write && _left == Blob.Store.Geometry.ClusterIoUnits;
 
     /// <summary>The I/O has come.</summary>
     [DataPath]
@@ -40,7 +31,6 @@ internal sealed unsafe class BlobIo(BdevIo io) : BdevIoWait
         _at = io.OffsetBlocks;
         _left = io.NumBlocks;
         _keepsClusters = false;
-        HasWritten = false;
         _piece = 0;
         Begin();
     }
@@ -140,8 +130,7 @@ internal sealed unsafe class BlobIo(BdevIo io) : BdevIoWait
             return;
         }
         uint cluster = Volatile.Read(ref map[index]);
-        if (cluster != 0 && HasWritten) End(BdevIoResult.Of(BdevIoStatus.Success));
-        else if (cluster != 0) Submitted(Channel.Base.Write(io.Iovs, geometry.BaseBlock(cluster, _at), geometry.BaseBlocks(_left), Channel.Completed, this));
+        if (cluster != 0) Submitted(Channel.Base.Write(io.Iovs, geometry.BaseBlock(cluster, _at), geometry.BaseBlocks(_left), Channel.Completed, this));
         else WaitForCluster(index);
     }
 
@@ -149,7 +138,6 @@ internal sealed unsafe class BlobIo(BdevIo io) : BdevIoWait
     private void WaitForCluster(uint index)
     {
         Cluster = index;
-        HasWritten = false;
         bool asks = Channel.Wait(this);
         Channel.Leave();
         if (asks) Blob.Store.Thread.Send(Channel.AskForCluster, this);

@@ -22,42 +22,31 @@ internal sealed class StoreBuilder(StoreImage image, IReadOnlyDictionary<uint, b
             {
                 var blob = parser.Parse(root);
                 clusters += blob.ClusterCount;
-                if (clusters > MostClusters)
-                {
-                    image.Damage($"The blobs have more than {MostClusters} clusters together.");
-                    return;
-                }
+                if (clusters > MostClusters) throw new SpindleException(Errno.EILSEQ, $"The blobs have more than {MostClusters} clusters together.");
                 image.Blobs.Add(blob.Id, blob);
             }
             catch (SpindleException e)
             {
-                image.Damage(MetadataPage.BlobIdBit | root, e.Message);
+                image.Damage(e.Message);
             }
         }
-        Complete();
-    }
-
-    /// <summary>What comes after the blobs have been read.</summary>
-    public void Complete()
-    {
         foreach (var blob in image.Blobs.Values.ToArray()) Settle(blob);
         CheckParents();
         CountClusters();
         CountPages();
-        SetDamagedAside();
         if (image.Super.SuperBlob != SuperBlock.NoBlob && !image.Blobs.ContainsKey(image.Super.SuperBlob))
-            image.Damage($"The super block names blob 0x{image.Super.SuperBlob:x} as the one that describes the store, and {(image.Damaged.ContainsKey(image.Super.SuperBlob) ? "it is damaged" : "there is none")}.");
+            image.Damage($"The super block names blob 0x{image.Super.SuperBlob:x} as the one that describes the store, and there is none.");
     }
 
     /// <summary>A snapshot that was being made or removed names its clone. When the clone is on it, it stays; otherwise it goes, and what both list is the clone's.</summary>
-    internal void Settle(BlobRecord snapshot)
+    private void Settle(BlobRecord snapshot)
     {
         bool isNew = snapshot.IdIn(BlobRecord.InProgressName) is not null;
         if ((snapshot.IdIn(BlobRecord.PendingRemovalName) ?? snapshot.IdIn(BlobRecord.InProgressName)) is not { } cloneId) return;
         string what = $"Snapshot 0x{snapshot.Id:x} was being {(isNew ? "made" : "removed")} when the store was interrupted";
         if (!image.Blobs.TryGetValue(cloneId, out var clone) || clone == snapshot)
         {
-            image.Damage(snapshot.Id, $"{what}, and its clone 0x{cloneId:x} is not there.");
+            image.Damage($"{what}, and its clone 0x{cloneId:x} is not there.");
             return;
         }
         if (clone.ParentId == snapshot.Id)
@@ -73,7 +62,7 @@ internal sealed class StoreBuilder(StoreImage image, IReadOnlyDictionary<uint, b
         }
         if (image.Blobs.Values.FirstOrDefault(blob => blob.ParentId == snapshot.Id) is { } other)
         {
-            image.Damage(snapshot.Id, $"{what}, and 0x{other.Id:x} is a clone of it.");
+            image.Damage($"{what}, and 0x{other.Id:x} is a clone of it.");
             return;
         }
         image.Blobs.Remove(snapshot.Id);
@@ -105,8 +94,8 @@ internal sealed class StoreBuilder(StoreImage image, IReadOnlyDictionary<uint, b
         foreach (var blob in image.Blobs.Values)
         {
             if (blob.ParentId is not { } parentId) continue;
-            if (!image.Blobs.TryGetValue(parentId, out var parent)) image.Damage(blob.Id, $"Blob 0x{blob.Id:x} is a clone of 0x{parentId:x}, which is not there.");
-            else if (!parent.IsReadOnly) image.Damage(blob.Id, $"Blob 0x{blob.Id:x} is a clone of 0x{parentId:x}, which can be written to.");
+            if (!image.Blobs.TryGetValue(parentId, out var parent)) image.Damage($"Blob 0x{blob.Id:x} is a clone of 0x{parentId:x}, which is not there.");
+            else if (!parent.IsReadOnly) image.Damage($"Blob 0x{blob.Id:x} is a clone of 0x{parentId:x}, which can be written to.");
         }
         var checkedBlobs = new HashSet<ulong>();
         foreach (var blob in image.Blobs.Values)
@@ -116,7 +105,7 @@ internal sealed class StoreBuilder(StoreImage image, IReadOnlyDictionary<uint, b
             {
                 at = at.ParentId is { } parent ? image.Blobs.GetValueOrDefault(parent) : null;
                 if (at is null || !path.Contains(at.Id)) continue;
-                image.Damage(at.Id, $"Blob 0x{at.Id:x} is a clone of itself.");
+                image.Damage($"Blob 0x{at.Id:x} is a clone of itself.");
             }
         }
     }
@@ -125,62 +114,33 @@ internal sealed class StoreBuilder(StoreImage image, IReadOnlyDictionary<uint, b
     {
         var layout = image.Layout;
         var used = new BitSet(layout.TotalClusters);
-        var twice = new BitSet(layout.TotalClusters);
         for (uint i = 0; i < layout.MetadataClusters; i++) used.Set(i);
-        foreach (uint cluster in image.Blobs.Values.SelectMany(blob => blob.Clusters).Where(cluster => cluster != 0))
-        {
-            if (used[cluster]) twice.Set(cluster);
-            used.Set(cluster);
-        }
-        image.UsedClusters = used;
-        if (twice.SetCount == 0) return;
-        // Whose they are cannot be told: both may have written to them.
         foreach (var blob in image.Blobs.Values)
         {
-            uint[] shared = [.. blob.Clusters.Where(cluster => cluster != 0 && twice[cluster])];
-            if (shared.Length > 0) image.Damage(blob.Id, $"Blob 0x{blob.Id:x} has {shared.Length} clusters that another place of it or another blob has too, {shared[0]} for example.");
+            int twice = 0;
+            uint example = 0;
+            foreach (uint cluster in blob.Clusters)
+            {
+                if (cluster == 0) continue;
+                if (used[cluster]) (twice, example) = (twice + 1, cluster);
+                used.Set(cluster);
+            }
+            if (twice > 0) image.Damage($"Blob 0x{blob.Id:x} has {twice} clusters that another place of it or another blob has too, {example} for example.");
         }
+        image.UsedClusters = used;
     }
 
     private void CountPages()
     {
         var used = new BitSet(image.Layout.MetadataLength);
-        var twice = new BitSet(image.Layout.MetadataLength);
-        foreach (uint page in image.Blobs.Values.SelectMany(PagesOf))
-        {
-            if (used[page]) twice.Set(page);
-            used.Set(page);
-        }
-        image.UsedPages = used;
-        if (twice.SetCount == 0) return;
         foreach (var blob in image.Blobs.Values)
         {
-            uint[] shared = [.. PagesOf(blob).Where(page => twice[page])];
-            if (shared.Length > 0) image.Damage(blob.Id, $"Blob 0x{blob.Id:x} has metadata page {shared[0]}, which another place of it or another blob has too.");
-        }
-    }
-
-    internal static IEnumerable<uint> PagesOf(BlobRecord blob) => [blob.RootPage, .. blob.ChainPages, .. blob.ExtentPages.Where(page => page != 0)];
-
-    /// <summary>What is damaged, and what reads through it, is not to be used.</summary>
-    private void SetDamagedAside()
-    {
-        foreach (ulong id in image.Found.Select(problem => problem.BlobId).OfType<ulong>().Distinct().ToArray()) SetAside(id);
-        for (bool more = true; more;)
-        {
-            more = false;
-            foreach (var blob in image.Blobs.Values.Where(blob => blob.ParentId is { } parent && image.Damaged.ContainsKey(parent)).ToArray())
+            foreach (uint page in (IEnumerable<uint>)[blob.RootPage, .. blob.ChainPages, .. blob.ExtentPages.Where(page => page != 0)])
             {
-                image.Damage(blob.Id, $"Blob 0x{blob.Id:x} reads through 0x{blob.ParentId:x}, which is damaged.");
-                SetAside(blob.Id);
-                more = true;
+                if (used[page]) image.Damage($"Blob 0x{blob.Id:x} has metadata page {page}, which is in use already.");
+                used.Set(page);
             }
         }
-    }
-
-    private void SetAside(ulong id)
-    {
-        image.Damaged[id] = image.Blobs.GetValueOrDefault(id);
-        image.Blobs.Remove(id);
+        image.UsedPages = used;
     }
 }

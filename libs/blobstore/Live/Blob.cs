@@ -58,8 +58,6 @@ public sealed class Blob
     internal uint[] Map;
     /// <summary>The device outside of the store. Changed while I/O is frozen.</summary>
     internal IBdevDescriptor? External;
-    /// <summary>Changes when what is not its own comes to read otherwise.</summary>
-    internal int ContentVersion;
     /// <summary>Above 0: the data path begins nothing.</summary>
     internal int Frozen;
 

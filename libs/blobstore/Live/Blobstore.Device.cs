@@ -42,7 +42,6 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
-        await Allocator.DrainAsync();
         try
         {
             await Io.BarrierAsync();

@@ -101,7 +101,6 @@ public sealed partial class Blobstore
             var next = blob.Record.Copy();
             change(next);
             await CommitAsync(blob, next, [], [], isNew: false);
-            foreach (var other in Blobs.Where(other => other.DescendsFrom(blob))) other.ContentVersion++;
             (blob.Parent, blob.External) = (parent, outside);
             await freeze.ForgetExternalAsync();
         }

@@ -97,7 +97,6 @@ public sealed partial class Blobstore
                 var extents = new List<int>();
                 if (before.UsesExtentTable) ResizeTable(next, Math.Min(old, clusterCount), extents);
                 await CommitAsync(blob, next, extents, [], isNew: false);
-                blob.ContentVersion++;
             }
             finally
             {

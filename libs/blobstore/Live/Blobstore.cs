@@ -16,7 +16,6 @@ public sealed partial class Blobstore
     private readonly SortedDictionary<ulong, Blob> _blobs = [];
     private readonly ExternalSnapshotResolver _resolver;
     private SpindleException? _fault;
-    private IReadOnlyDictionary<ulong, string> _damaged = new Dictionary<ulong, string>();
     private bool _closed;
 
     private Blobstore(IBdevDescriptor descriptor, MetadataIo io, SuperBlock super, StoreLayout layout, BitSet pages, BitSet clusters, ExternalSnapshotResolver? resolver)
@@ -42,17 +41,14 @@ public sealed partial class Blobstore
     /// <summary>Clusters that are free.</summary>
     public uint FreeClusters => Clusters.ClearCount;
     /// <summary>The largest device, in bytes, up to which the store can grow.</summary>
-    public ulong MaxGrowableSize => Super.BlobMaskLength == 0 ? Layout.StoreSize : (((ulong)(Super.BlobMaskStart - Super.ClusterMaskStart) * Layout.PageSize) - StoreLayout.MaskHeader) * 8 * ClusterSize;
+    public ulong MaxGrowableSize => (((ulong)(Super.BlobMaskStart - Super.ClusterMaskStart) * Layout.PageSize) - StoreLayout.MaskHeader) * 8 * ClusterSize;
     /// <summary>16 bytes that say what the store is used for.</summary>
     public ReadOnlyMemory<byte> Type => Super.Type;
     /// <summary>The blobs.</summary>
     public IReadOnlyCollection<Blob> Blobs => _blobs.Values;
     /// <summary>The blob that describes the store to its user; null when there is none.</summary>
     public Blob? SuperBlob => Find(Super.SuperBlob);
-    /// <summary>Blobs that are damaged, or read through one that is, and are not among <see cref="Blobs"/>: their ids and names, empty where those cannot be read. While there are any, the
-    /// others can be read, and written where they have clusters, and nothing else can be changed.</summary>
-    public IReadOnlyDictionary<ulong, string> Damaged => _damaged;
-    /// <summary>Why the store takes no more changes: one of them failed halfway, or it is damaged. Null while it does.</summary>
+    /// <summary>Why the store takes no more changes: one of them failed halfway. Null while it does.</summary>
     public SpindleException? Fault => _fault;
 
     internal MetadataIo Io { get; }
@@ -121,7 +117,7 @@ public sealed partial class Blobstore
     /// <param name="memory">Where buffers come from.</param>
     /// <param name="type">What the store must be used for, 16 bytes; empty for anything.</param>
     /// <param name="resolver">Finds devices outside of the store.</param>
-    /// <exception cref="SpindleException">EILSEQ: there is no store, or it is damaged so that none of it can be used, with what is wrong; when some blobs are, see <see cref="Damaged"/>. ENXIO: it is used for something else. Errors of reading and writing.</exception>
+    /// <exception cref="SpindleException">EILSEQ: there is no store, or it is damaged, with what is wrong. ENXIO: it is used for something else. Errors of reading and writing.</exception>
     public static async Task<Blobstore> LoadAsync(IBdevDescriptor descriptor, IDmaMemory memory, ReadOnlyMemory<byte> type = default, ExternalSnapshotResolver? resolver = null)
     {
         var io = new MetadataIo(descriptor, memory);
@@ -129,16 +125,12 @@ public sealed partial class Blobstore
         {
             var image = await StoreReader.ReadAsync(io);
             if (type.Length > 0 && !type.Span.SequenceEqual(image.Super.Type)) throw new SpindleException(Errno.ENXIO, "The blobstore is used for something else: its type is another.");
-            string[] damage = [.. image.Problems.Where(problem => problem.IsDamage).Select(problem => problem.Text)];
-            if (!image.IsUsable) throw new SpindleException(Errno.EILSEQ, $"The blobstore on '{io.Device.Name}' is damaged and is not loaded. {string.Join(' ', damage.Take(3))}");
-            var store = OfImage(descriptor, io, image, image.UsedPages, resolver);
-            if (damage.Length > 0)
-            {
-                // What the damaged blobs have is not known: nothing may be taken or written, not even to recover, before it is repaired.
-                store._damaged = image.DamagedNames;
-                store.SetFault(new SpindleException(Errno.EIO, string.Join(' ', damage.Take(3))));
-            }
-            else if (image.WasClean) store.Writer.Start();
+            var damage = image.Problems.Where(problem => problem.IsDamage).Select(problem => problem.Text).ToArray();
+            if (damage.Length > 0) throw new SpindleException(Errno.EILSEQ, $"The blobstore on '{io.Device.Name}' is damaged and is not loaded. {string.Join(' ', damage.Take(3))}");
+            var store = new Blobstore(descriptor, io, image.Super, image.Layout, image.UsedPages, image.UsedClusters, resolver);
+            foreach (var record in image.Blobs.Values) store.AddBlob(record);
+            foreach (var blob in store.Blobs) store.Connect(blob);
+            if (image.WasClean) store.Writer.Start();
             else await store.RecoverAsync(image);
             return store;
         }
@@ -156,7 +148,6 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
-        await Allocator.DrainAsync();
         try
         {
             // A shutdown makes durable what was written, though nobody flushed it.
@@ -182,7 +173,6 @@ public sealed partial class Blobstore
         using var turn = await Lock.EnterAsync();
         if (_closed) return;
         _closed = true;
-        await Allocator.DrainAsync();
         Io.Dispose();
     }
 
@@ -194,7 +184,6 @@ public sealed partial class Blobstore
     internal void CheckUsable()
     {
         if (_closed) throw new SpindleException(Errno.ENODEV, "The blobstore is closed.");
-        if (_damaged.Count > 0) throw new SpindleException(Errno.EIO, $"The blobstore is damaged and takes no changes until 'spindle fsck --repair' has repaired it: {_fault?.Message}");
         if (_fault is { } fault) throw new SpindleException(fault.Errno == Errno.ENODEV ? Errno.ENODEV : Errno.EIO, $"The blobstore takes no changes until it is loaded again, since one failed halfway: {fault.Message}");
     }
 

@@ -4,96 +4,92 @@ using Spindle.Threading;
 
 namespace Spindle.Blobs;
 
-/// <summary>Gives blobs the clusters that they are written to first. Each is filled by itself, beside whatever else goes on; those that are filled are entered into the metadata
-/// together: what has gathered while one round goes to disk is the next. On the metadata thread.</summary>
+/// <summary>Gives blobs the clusters that they are written to first, many at a time: what has gathered while one round goes to disk is the next. On the metadata thread.</summary>
 internal sealed class ClusterAllocator(Blobstore store)
 {
-    private const int MostFilling = 64, MostInRound = 64;
+    private const int MostInRound = 64;
 
     private static readonly StorageMessage s_done = static state =>
     {
-        var (io, cluster, error, hasData) = ((BlobIo, uint, int, bool))state!;
-        if (hasData) io.HasWritten = true;
+        var (io, cluster, error) = ((BlobIo, uint, int))state!;
         io.Channel.EndWait(cluster, error);
     };
 
-    private readonly Dictionary<(Blob Blob, uint Index), Work> _works = [];
-    private readonly Queue<Work> _waiting = [], _filled = [];
-    private TaskCompletionSource? _drained;
-    private int _filling;
-    private bool _publishing;
+    private readonly Queue<Request> _requests = [];
+    private bool _running;
 
     /// <summary>For a write that waits.</summary>
     public void Ask(BlobIo io)
     {
-        var (blob, index, thread) = (io.Channel.Blob, io.Cluster, io.Channel.Owner);
-        var work = WorkOf(blob, index);
-        bool bringsData = work.Data is null && !work.HasBegun && io.CoversCluster;
-        if (bringsData) work.Data = io;
-        Ask(work, error => thread.Send(s_done, (io, index, error, error == 0 && work.DataWritten && bringsData)));
+        var (blob, cluster, thread) = (io.Channel.Blob, io.Cluster, io.Channel.Owner);
+        Ask(new Request(blob, cluster, error => thread.Send(s_done, (io, cluster, error))));
     }
 
     /// <summary>For an operation; returns when the cluster is the blob's own.</summary>
     /// <exception cref="SpindleException">ENOSPC, or an error of the device.</exception>
-    public async Task AllocateAsync(Blob blob, uint index)
+    public async Task AllocateAsync(Blob blob, uint cluster)
     {
         var done = new TaskCompletionSource<int>(TaskCreationOptions.RunContinuationsAsynchronously);
-        Ask(WorkOf(blob, index), done.SetResult);
+        Ask(new Request(blob, cluster, done.SetResult));
         if (await done.Task is var error && error != 0) throw new SpindleException(error);
     }
 
-    /// <summary>Ends when no cluster is being filled. The store is closed: none begins any more that has not.</summary>
-    public Task DrainAsync()
+    private void Ask(Request request)
     {
-        if (_filling == 0) return Task.CompletedTask;
-        return (_drained ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
+        _requests.Enqueue(request);
+        if (!_running) _ = RunAsync();
     }
 
-    // Two threads may ask for the same.
-    private Work WorkOf(Blob blob, uint index) => _works.TryGetValue((blob, index), out var work) ? work : _works[(blob, index)] = new Work(blob, index);
-
-    private void Ask(Work work, Action<int> done)
+    private async Task RunAsync()
     {
-        work.Done.Add(done);
-        if (work.Done.Count > 1) return;
-        _waiting.Enqueue(work);
-        BeginFilling();
+        _running = true;
+        while (_requests.Count > 0)
+        {
+            using var turn = await store.Lock.EnterAsync();
+            var round = new List<Request>();
+            while (round.Count < MostInRound && _requests.TryDequeue(out var request)) round.Add(request);
+            try
+            {
+                await RunRoundAsync(round);
+            }
+            catch (Exception e)
+            {
+                // Whoever waits must hear of it, whatever it was.
+                store.SetFault(e);
+                foreach (var request in round) request.Error = Errno.EIO;
+            }
+            foreach (var request in round) request.Done(request.Error);
+        }
+        _running = false;
     }
 
-    private void BeginFilling()
+    private async Task RunRoundAsync(List<Request> round)
     {
-        while (_filling < MostFilling && _waiting.TryDequeue(out var work))
+        // Two threads may have asked for the same.
+        var wanted = round.GroupBy(request => (request.Blob, request.Cluster)).Select(same => new Work(same.Key.Blob, same.Key.Cluster, [.. same])).ToArray();
+        foreach (var work in wanted)
         {
-            _filling++;
-            _ = FillAsync(work);
+            try
+            {
+                Claim(work);
+            }
+            catch (SpindleException e)
+            {
+                work.Fail(e);
+            }
         }
-    }
-
-    private async Task FillAsync(Work work)
-    {
-        work.HasBegun = true;
-        try
+        await Task.WhenAll(wanted.Where(work => work.New != 0).Select(FillAsync));
+        foreach (var group in wanted.Where(work => work.New != 0).GroupBy(work => work.Blob))
         {
-            Claim(work);
-            // A device outside of the store may be let go of at any time but while the lock is held.
-            if (work.New != 0 && !(work.NeedsOutside = ReadsOutside(work))) await FillClusterAsync(work);
+            try
+            {
+                await PublishAsync(group.Key, [.. group]);
+            }
+            catch (SpindleException e)
+            {
+                foreach (var work in group) Revert(work, e);
+            }
         }
-        catch (SpindleException e)
-        {
-            Revert(work, e.Errno);
-        }
-        catch (Exception e)
-        {
-            Broken(work, e);
-        }
-        if (--_filling == 0) _drained?.TrySetResult();
-        if (work.New == 0) Finish(work);
-        else
-        {
-            _filled.Enqueue(work);
-            if (!_publishing) _ = PublishAllAsync();
-        }
-        BeginFilling();
     }
 
     private void Claim(Work work)
@@ -106,131 +102,63 @@ internal sealed class ClusterAllocator(Blobstore store)
         work.New = store.ClaimClusters(1)[0];
     }
 
-    private static bool ReadsOutside(Work work) => work.Data is null && ClusterMap.Behind(work.Blob, work.Index, out var last) == 0 && last is { Record.IsExternalClone: true };
-
-    /// <summary>Gives a new cluster the content that is there to read: nothing of it may come from what was on it before.</summary>
-    private async Task FillClusterAsync(Work work)
-    {
-        work.Version = work.Blob.ContentVersion;
-        ulong to = store.ClusterOffset(work.New);
-        if (work.Data is { } io)
-        {
-            // What the write brings is all of it: nothing is copied, and it need not be written again.
-            await store.Io.WriteAsync(to, store.ClusterSize, io);
-            work.DataWritten = true;
-            return;
-        }
-        uint source = ClusterMap.Behind(work.Blob, work.Index, out var last);
-        if (source != 0) await store.Io.CopyAsync(to, store.ClusterOffset(source), store.ClusterSize);
-        else if (last is { Record.IsExternalClone: true }) await store.CopyFromOutsideAsync(last, work.Index, work.New);
-        else await store.Io.WriteZeroesAsync(to, store.ClusterSize);
-    }
-
-    private async Task PublishAllAsync()
-    {
-        _publishing = true;
-        while (_filled.Count > 0)
-        {
-            using var turn = await store.Lock.EnterAsync();
-            var round = new List<Work>();
-            while (round.Count < MostInRound && _filled.TryDequeue(out var work)) round.Add(work);
-            try
-            {
-                await Task.WhenAll(round.Select(PrepareAsync));
-                foreach (var group in round.Where(work => work.New != 0).GroupBy(work => work.Blob).ToArray()) await PublishAsync(group.Key, [.. group]);
-            }
-            catch (Exception e)
-            {
-                // Whoever waits must hear of it, whatever it was.
-                foreach (var work in round) Broken(work, e);
-            }
-            foreach (var work in round) Finish(work);
-        }
-        _publishing = false;
-    }
-
-    /// <summary>Since it was begun, the blob may have changed.</summary>
-    private async Task PrepareAsync(Work work)
+    /// <summary>Gives a new cluster the content that was there to read: nothing of it may come from what was on it before.</summary>
+    private async Task FillAsync(Work work)
     {
         try
         {
-            store.CheckUsable();
-            var blob = work.Blob;
-            if (work.Index >= blob.ClusterCount || store.Find(blob.Id) != blob) throw new SpindleException(Errno.EIO);
-            if (blob.Map[work.Index] != 0)
-            {
-                // It came by a merge: what was filled is of no use.
-                Revert(work, 0);
-                work.DataWritten = false;
-                return;
-            }
-            if (blob.IsReadOnly && !blob.Busy) throw new SpindleException(Errno.EPERM);
-            if (work.NeedsOutside || (work.Version != blob.ContentVersion && !work.DataWritten)) await FillClusterAsync(work);
+            uint source = ClusterMap.Behind(work.Blob, work.Index, out var last);
+            if (source != 0) await store.Io.CopyAsync(store.ClusterOffset(work.New), store.ClusterOffset(source), store.ClusterSize);
+            else if (last is { Record.IsExternalClone: true }) await store.CopyFromOutsideAsync(last, work.Index, work.New);
+            else await store.Io.WriteZeroesAsync(store.ClusterOffset(work.New), store.ClusterSize);
         }
         catch (SpindleException e)
         {
-            Revert(work, e.Errno);
+            Revert(work, e);
         }
     }
 
     /// <summary>Enters new clusters into the metadata, and, when that is durable, into the map that the data path reads.</summary>
     private async Task PublishAsync(Blob blob, List<Work> works)
     {
-        try
+        uint[] map = blob.Map.ToArray();
+        foreach (var work in works) map[work.Index] = work.New;
+        var next = blob.Record.Copy();
+        next.Clusters = map;
+        int[] extents = blob.Record.UsesExtentTable ? [.. works.Select(work => (int)(work.Index / BlobRecord.ClustersPerExtentPage)).Distinct()] : [];
+        bool inPlace = blob.Record.UsesExtentTable && extents.All(index => blob.Record.ExtentPages[index] != 0);
+        if (!inPlace)
         {
-            uint[] map = blob.Map.ToArray();
-            foreach (var work in works) map[work.Index] = work.New;
-            int[] extents = blob.Record.UsesExtentTable ? [.. works.Select(work => (int)(work.Index / BlobRecord.ClustersPerExtentPage)).Distinct()] : [];
-            bool inPlace = blob.Record.UsesExtentTable && extents.All(index => blob.Record.ExtentPages[index] != 0);
-            if (!inPlace)
-            {
-                var next = blob.Record.Copy();
-                next.Clusters = map;
-                await store.CommitAsync(blob, next, extents, [], isNew: false);
-                return;
-            }
-            await store.Writer.MarkDirtyAsync();
-            foreach (int index in extents) await store.OverwriteExtentAsync(blob, map, index);
-            foreach (var work in works) Volatile.Write(ref blob.Map[work.Index], work.New);
+            await store.CommitAsync(blob, next, extents, [], isNew: false);
+            return;
         }
-        catch (SpindleException e)
-        {
-            foreach (var work in works) Revert(work, e.Errno);
-        }
+        await store.Writer.MarkDirtyAsync();
+        foreach (int index in extents) await store.OverwriteExtentAsync(blob, map, index);
+        foreach (var work in works) Volatile.Write(ref blob.Map[work.Index], work.New);
     }
 
-    private void Finish(Work work)
-    {
-        _works.Remove((work.Blob, work.Index));
-        foreach (var done in work.Done) done(work.Error);
-    }
-
-    private void Broken(Work work, Exception e)
-    {
-        store.SetFault(e);
-        Revert(work, Errno.EIO);
-    }
-
-    private void Revert(Work work, int error)
+    private void Revert(Work work, SpindleException e)
     {
         // After a fault it is not known whether the disk has it: it stays taken until the store is loaded again.
         if (store.Fault is null) store.FreeClustersOf([work.New]);
         work.New = 0;
-        work.Error = error;
+        work.Fail(e);
     }
 
-    private sealed class Work(Blob blob, uint index)
+    private sealed record Request(Blob Blob, uint Cluster, Action<int> Done)
+    {
+        public int Error { get; set; }
+    }
+
+    private sealed class Work(Blob blob, uint index, List<Request> requests)
     {
         public Blob Blob => blob;
         public uint Index => index;
         public uint New { get; set; }
-        public int Error { get; set; }
-        public int Version { get; set; }
-        public bool HasBegun { get; set; }
-        public bool NeedsOutside { get; set; }
-        /// <summary>A write of all of it.</summary>
-        public BlobIo? Data { get; set; }
-        public bool DataWritten { get; set; }
-        public List<Action<int>> Done { get; } = [];
+
+        public void Fail(SpindleException e)
+        {
+            foreach (var request in requests) request.Error = e.Errno;
+        }
     }
 }

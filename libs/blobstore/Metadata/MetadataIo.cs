@@ -57,10 +57,6 @@ internal sealed class MetadataIo(IBdevDescriptor descriptor, IDmaMemory memory) 
         }
     }
 
-    /// <summary>Writes what a blob's I/O brings, from its own buffers, which are lent until this ends.</summary>
-    public Task WriteAsync(ulong offset, ulong length, Data.BlobIo io) =>
-        RunAsync((channel, callback, state) => channel.Write(io.Iovs, offset / BlockSize, length / BlockSize, callback, state), "written");
-
     public Task WriteZeroesAsync(ulong offset, ulong length) =>
         RunAsync((channel, callback, state) => channel.WriteZeroes(offset / BlockSize, length / BlockSize, callback, state), "zeroed");
 

@@ -20,13 +20,13 @@ public static class Cores
 }
 
 /// <summary>One run is one <c>spindle perf bdev</c>.</summary>
-internal sealed class SpindleBdevMeasurement(BdevLoad load, string bdev, JArray calls, string? file, BenchSettings settings) : IMeasurement
+internal sealed class SpindleBdevMeasurement(BdevLoad load, JArray calls, string? file, BenchSettings settings) : IMeasurement
 {
     public async Task<Sample> RunAsync(CancellationToken cancellationToken)
     {
         List<string> arguments =
         [
-            "perf", "bdev", "--bdev", bdev, "--cpumask", Cores.Single, "--rw", load.Pattern, "--qd", $"{load.QueueDepth}",
+            "perf", "bdev", "--bdev", BdevScenario.BdevName, "--cpumask", Cores.Single, "--rw", load.Pattern, "--qd", $"{load.QueueDepth}",
             "--io-size", $"{load.IoSize}", "--time", $"{settings.Time}", "--warmup", $"{settings.Warmup}", "--json",
         ];
         foreach (var call in calls) arguments.AddRange(["--create", $"{call["method"]}:{call["params"]!.ToString(Newtonsoft.Json.Formatting.None)}"]);
@@ -42,7 +42,7 @@ internal sealed class SpindleBdevMeasurement(BdevLoad load, string bdev, JArray 
 }
 
 /// <summary>One run is one of the peer's bdevperf. Its latency histogram stays off: it would cost the peer I/Os.</summary>
-internal sealed class PeerBdevMeasurement(BdevLoad load, string bdev, JArray calls, string? file, BenchSettings settings) : IMeasurement
+internal sealed class PeerBdevMeasurement(BdevLoad load, JArray calls, string? file, BenchSettings settings) : IMeasurement
 {
     public async Task<Sample> RunAsync(CancellationToken cancellationToken)
     {
@@ -50,7 +50,7 @@ internal sealed class PeerBdevMeasurement(BdevLoad load, string bdev, JArray cal
         await File.WriteAllTextAsync(config, Backing.Configuration(("bdev", calls)), cancellationToken);
         string[] arguments =
         [
-            "-c", config, "-m", Cores.Single, "-r", settings.NewPath("sock"), "-T", bdev, "-q", $"{load.QueueDepth}", "-o", $"{load.IoSize}", "-w", load.Pattern,
+            "-c", config, "-m", Cores.Single, "-r", settings.NewPath("sock"), "-T", BdevScenario.BdevName, "-q", $"{load.QueueDepth}", "-o", $"{load.IoSize}", "-w", load.Pattern,
             "-t", $"{settings.Time}", .. PeerTools.Memory(512),
         ];
         var run = await settings.RunAsync(settings.Peer!.Bdevperf, arguments, cancellationToken);

@@ -5,7 +5,7 @@ using Spindle.Bench.Statistics;
 namespace Spindle.Bench.Scenarios;
 
 /// <summary>A bdev under load from inside the process, on one core. Each run is a process of its own.</summary>
-/// <param name="Backend">What lies behind: null, malloc, passthru, aio-tmpfs, aio-disk; lvol-malloc, lvol-thin-malloc, lvol-clone-malloc, lvol-null; or an array of two, raid1-malloc for example.</param>
+/// <param name="Backend">What lies behind: null, malloc, passthru, aio-tmpfs, aio-disk.</param>
 /// <param name="Pattern">randread, randwrite …</param>
 /// <param name="IoSize">Bytes.</param>
 /// <param name="QueueDepth">I/Os outstanding.</param>
@@ -24,11 +24,9 @@ public sealed class BdevScenario(BdevLoad load)
     {
         string? file = Backing.FileOf(load.Backend, settings);
         var calls = Backing.Calls(load.Backend, BdevName, file);
-        // The peer reads its metadata back when it makes a volume, which a null bdev does not keep.
-        if (load.Backend == "lvol-null" && contender != Contender.Spindle) return Task.FromResult<IMeasurement?>(null);
         return Task.FromResult<IMeasurement?>(contender == Contender.Spindle
-            ? new SpindleBdevMeasurement(load, Backing.OpenName(load.Backend, BdevName), calls, file, settings)
-            : new PeerBdevMeasurement(load, Backing.OpenName(load.Backend, BdevName), calls, file, settings));
+            ? new SpindleBdevMeasurement(load, calls, file, settings)
+            : new PeerBdevMeasurement(load, calls, file, settings));
     }
 
     /// <summary>4k, 128k.</summary>
@@ -68,38 +66,9 @@ public static class Backing
             Call("bdev_malloc_create", new { name = name + "Base", num_blocks = Blocks, block_size = BlockSize }),
             Call("bdev_passthru_create", new { name, base_bdev_name = name + "Base" }),
         ],
-        "lvol-malloc" => [Call("bdev_malloc_create", new { name = name + "Base", num_blocks = Blocks, block_size = BlockSize }), .. Volume(name, thin: false)],
-        "lvol-null" => [Call("bdev_null_create", new { name = name + "Base", num_blocks = 262144, block_size = BlockSize }), .. Volume(name, thin: false)],
-        // Its clusters come in the warm-up, or, where there is none, in the first milliseconds: there are 50.
-        "lvol-thin-malloc" => [Call("bdev_malloc_create", new { name = name + "Base", num_blocks = Blocks, block_size = BlockSize }), .. Volume(name, thin: true)],
-        // Its data is all its snapshot's.
-        "lvol-clone-malloc" =>
-        [
-            Call("bdev_malloc_create", new { name = name + "Base", num_blocks = Blocks, block_size = BlockSize }), .. Volume(name, thin: false),
-            Call("bdev_lvol_snapshot", new { lvol_name = OpenName("lvol-malloc", name), snapshot_name = "snapshot" }),
-        ],
-        "raid0-null" or "raid0-malloc" or "raid1-null" or "raid1-malloc" => Raid(backend[..5], backend[6..], name),
         "aio-tmpfs" or "aio-disk" => [Call("bdev_aio_create", new { name, filename = file, block_size = BlockSize })],
         _ => throw new BenchException($"there is no backend '{backend}'"),
     };
-
-    /// <summary>The name by which a backend's bdev is opened: a volume has an alias, as its name is a UUID.</summary>
-    public static string OpenName(string backend, string name) => backend.StartsWith("lvol-", StringComparison.Ordinal) ? "vg/" + name : name;
-
-    private static JArray Volume(string name, bool thin) =>
-    [
-        Call("bdev_lvol_create_lvstore", new { bdev_name = name + "Base", lvs_name = "vg" }),
-        Call("bdev_lvol_create", new { lvs_name = "vg", lvol_name = name, size_in_mib = 200, thin_provision = thin }),
-    ];
-
-    /// <summary>An array of two disks.</summary>
-    private static JArray Raid(string level, string member, string name)
-    {
-        string[] members = [name + "A", name + "B"];
-        var parameters = JObject.FromObject(new { name, raid_level = level, base_bdevs = members });
-        if (level != "raid1") parameters["strip_size_kb"] = 64;
-        return [.. members.SelectMany(one => Calls(member, one, null)), new JObject { ["method"] = "bdev_raid_create", ["params"] = parameters }];
-    }
 
     /// <summary>A configuration file's text.</summary>
     public static string Configuration(params (string Subsystem, JArray Calls)[] parts) => new JObject

@@ -13,17 +13,6 @@ public static class ScenarioCatalogue
            from pattern in s_randomPatterns
            from depth in s_depths
            select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
-        .. from backend in new[] { "lvol-malloc", "lvol-null" }
-           from pattern in s_randomPatterns
-           from depth in s_depths
-           select new BdevScenario(new BdevLoad(backend, pattern, 4096, depth)),
-        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-thin-malloc", "randwrite", 4096, depth)),
-        .. from depth in s_depths select new BdevScenario(new BdevLoad("lvol-clone-malloc", "randread", 4096, depth)),
-        .. from level in new[] { "raid0", "raid1" }
-           from member in new[] { "null", "malloc" }
-           from pattern in s_randomPatterns
-           from load in new (int Size, int Depth)[] { (4096, 32), (131072, 8) }
-           select new BdevScenario(new BdevLoad($"{level}-{member}", pattern, load.Size, load.Depth)),
         .. from backend in new[] { "malloc", "null" }
            from pattern in s_randomPatterns
            from depth in s_depths
@@ -35,14 +24,10 @@ public static class ScenarioCatalogue
            select new NvmfScenario(new NvmfLoad("malloc", "randread", 4096, 8, queues)),
         .. from pattern in s_randomPatterns
            select new NvmfScenario(new NvmfLoad("malloc", pattern, 4096, 32, 4, 2)),
-        .. from pattern in s_randomPatterns
-           from depth in s_depths
-           select new InitiatorScenario(new InitiatorLoad(pattern, 4096, depth)),
         new IdleConnectionsScenario(1000),
         new StartScenario(),
         new FirstIoScenario(),
         new IdleMemoryScenario(),
-        new LvolRecoveryScenario(64),
     ];
 
     /// <summary>Those that some pattern describes, in the catalogue's order. A pattern without a wildcard also stands for all below it: "bdev/null".</summary>

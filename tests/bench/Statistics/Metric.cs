@@ -20,7 +20,6 @@ public sealed record Metric(string Key, string Unit, bool HigherIsBetter, bool N
     public static readonly Metric Collections = new("collections", "collections", false, Noisy: false);
     public static readonly Metric Allocated = new("allocated_bytes", "bytes allocated", false, Noisy: false);
     public static readonly Metric Seconds = new("seconds", "s", false);
-    public static readonly Metric SecondsPerTebibyte = new("seconds_per_tib", "s per TiB", false);
     public static readonly Metric Rss = new("rss_mb", "MB resident", false);
     public static readonly Metric HugePages = new("huge_pages_mb", "MB of huge pages", false);
     public static readonly Metric Memory = new("memory_mb", "MB in all", false);
@@ -32,7 +31,7 @@ public sealed record Metric(string Key, string Unit, bool HigherIsBetter, bool N
 
     public static readonly IReadOnlyList<Metric> All =
     [
-        Iops, Average, P50, P99, P999, BusyPerIo, CpuPerIo, Cpu, Collections, Allocated, Seconds, SecondsPerTebibyte, Rss, HugePages, Memory, FirstIo, WarmIo, FirstToWarm, WithIdle,
+        Iops, Average, P50, P99, P999, BusyPerIo, CpuPerIo, Cpu, Collections, Allocated, Seconds, Rss, HugePages, Memory, FirstIo, WarmIo, FirstToWarm, WithIdle,
     ];
 
     /// <summary>The metric of a name; null when there is none.</summary>

@@ -114,16 +114,16 @@ public sealed class MutationTests(ContractHost host, ITestOutputHelper output) :
     }
 
     [Fact]
-    public async Task A_store_with_a_damaged_super_block_is_not_loaded()
+    public async Task A_damaged_store_is_not_loaded()
     {
         byte[] bytes = StoredImage.Embedded("clean.img.gz");
-        bytes[200] ^= 1;
+        bytes[(int)(await StoreReader.ReadAsync(new MemoryStoreSource(bytes, 4096))).Layout.PageOffset(1) + 40] ^= 1;
         var disk = new PowerCutDisk(ContractHost.NewName("damaged"), 4096, bytes, writeCache: false);
         await Host.RegisterAsync(disk);
         Track(disk.Name);
         var e = await Assert.ThrowsAsync<SpindleException>(() => OpenStoreAsync(disk.Name));
         Assert.Equal(Errno.EILSEQ, e.Errno);
-        Assert.Contains("CRC", e.Message);
+        Assert.Contains("wrong CRC", e.Message);
         Assert.Equal(0, disk.Counts.Writes);
     }
 }

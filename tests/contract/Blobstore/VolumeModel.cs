@@ -15,17 +15,6 @@ internal enum VolumeStepKind
     Inflate,
     Decouple,
     Reload,
-    /// <summary>Becomes a clone of another snapshot.</summary>
-    SetParent,
-    /// <summary>Becomes a clone of the device outside.</summary>
-    SetOutside,
-    /// <summary>A new clone of the device outside.</summary>
-    CloneOutside,
-    /// <summary>A large xattr is set, as a rename sets a small one.</summary>
-    Note,
-    /// <summary>A snapshot's own clusters are copied to another device.</summary>
-    ShallowCopy,
-    ReadOnly,
 }
 
 /// <summary>One step, with the moments of the disk between which it was under way.</summary>
@@ -37,8 +26,6 @@ internal enum VolumeStepKind
 /// <param name="Value">What each block was filled with.</param>
 internal sealed record VolumeStep(VolumeStepKind Kind, string Name, string Other = "", int At = 0, int Count = 0, ulong Value = 0)
 {
-    /// <summary>Of a change of parent: for each block whether it is the volume's own.</summary>
-    public bool[] Own { get; set; } = [];
     public int Begin { get; set; }
     public int End { get; set; }
 }
@@ -51,8 +38,6 @@ internal sealed class ModelVolume
     public bool Unsure;
     /// <summary>Its size may be another: the smaller one counts.</summary>
     public bool SizeUnsure;
-    /// <summary>What its note may be.</summary>
-    public List<ulong> Notes = [0];
 
     public ModelVolume Copy() => new() { Blocks = [.. Blocks.Select(values => values.ToList())] };
 }
@@ -60,12 +45,7 @@ internal sealed class ModelVolume
 /// <summary>Volumes in memory, to which the steps up to a moment are done.</summary>
 internal sealed class VolumeModel(int clusterBlocks, bool writeCache)
 {
-    /// <summary>Blocks of the device outside, each filled with a value of its own.</summary>
-    public const int OutsideBlocks = 53;
-
     public Dictionary<string, ModelVolume> Volumes { get; } = [];
-
-    public static ulong Outside(int block) => block < OutsideBlocks ? 0xE500_0000_0000_0000 | (uint)block : 0;
 
     /// <summary>Does all steps that had begun at a moment; what had not ended then may have happened or not.</summary>
     public static VolumeModel At(IEnumerable<VolumeStep> steps, int moment, int clusterBlocks, bool writeCache)
@@ -97,24 +77,6 @@ internal sealed class VolumeModel(int clusterBlocks, bool writeCache)
                 var copy = Volumes[step.Name].Copy();
                 copy.Unsure = !ended;
                 Volumes[step.Other] = copy;
-                break;
-            case VolumeStepKind.SetParent or VolumeStepKind.SetOutside:
-                var child = Volumes[step.Name];
-                for (int i = 0; i < child.Blocks.Length; i++)
-                {
-                    if (step.Own[i]) continue;
-                    if (ended) child.Blocks[i].Clear();
-                    if (step.Kind == VolumeStepKind.SetOutside) child.Blocks[i].Add(Outside(i));
-                    else child.Blocks[i].AddRange(Volumes[step.Other].Blocks[i]);
-                }
-                break;
-            case VolumeStepKind.CloneOutside:
-                int size = (OutsideBlocks + clusterBlocks - 1) / clusterBlocks * clusterBlocks;
-                Volumes[step.Other] = new ModelVolume { Blocks = [.. Enumerable.Range(0, size).Select(i => new List<ulong> { Outside(i) })], Unsure = !ended };
-                break;
-            case VolumeStepKind.Note:
-                if (ended) Volumes[step.Name].Notes.Clear();
-                Volumes[step.Name].Notes.Add(step.Value);
                 break;
             case VolumeStepKind.Delete when ended:
                 Volumes.Remove(step.Name);

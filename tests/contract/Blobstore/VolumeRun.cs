@@ -22,39 +22,10 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
 
     public List<VolumeStep> Steps { get; } = [];
 
-    /// <summary>What is on the device outside.</summary>
-    public static byte[] OutsideBytes(int block)
-    {
-        byte[] bytes = new byte[VolumeModel.OutsideBlocks * block];
-        for (int at = 0; at < bytes.Length; at += 8) BinaryPrimitives.WriteUInt64LittleEndian(bytes.AsSpan(at), VolumeModel.Outside(at / block));
-        return bytes;
-    }
-
-    private static readonly byte[] s_outsideId = "outside\0"u8.ToArray();
-    private IBdevDescriptor? _outside;
-    private string _target = "";
-
-    private ExternalSnapshotResolver Resolver => id => id.AsSpan().SequenceEqual(s_outsideId) ? _outside : null;
-
-    private async Task MakeOthersAsync()
-    {
-        var outside = new PowerCutDisk(TestHost.NewName("outside"), disk.BlockSize, OutsideBytes(_block), writeCache: false);
-        var target = new PowerCutDisk(_target = TestHost.NewName("target"), disk.BlockSize, new byte[disk.BlockCount * disk.BlockSize], writeCache: false);
-        await host.RegisterAsync(outside);
-        await host.RegisterAsync(target);
-        _outside = await host.OnAppAsync(() => Task.FromResult(host.Registry.Open(outside.Name, write: false, static (_, _, _) => { })));
-    }
-
-    public async Task StartAsync()
-    {
-        await MakeOthersAsync();
-        await CreateStoreAsync();
-    }
-
-    private async Task CreateStoreAsync() => await host.OnAppAsync(async () =>
+    public async Task StartAsync() => await host.OnAppAsync(async () =>
     {
         _descriptor = host.Registry.Open(disk.Name, write: true, static (_, _, _) => { });
-        _store = await Spindle.Blobs.Blobstore.CreateAsync(_descriptor, host.Environment.Memory, new BlobstoreOptions { ClusterSize = clusterSize }, Resolver);
+        _store = await Spindle.Blobs.Blobstore.CreateAsync(_descriptor, host.Environment.Memory, new BlobstoreOptions { ClusterSize = clusterSize });
     });
 
     public async Task StopAsync()
@@ -64,10 +35,7 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         {
             await _store.UnloadAsync();
             _descriptor.Close();
-            _outside!.Close();
         });
-        await host.UnregisterAsync(_outside!.Bdev.Name);
-        await host.UnregisterAsync(_target);
     }
 
     public async Task RunAsync(int count)
@@ -144,7 +112,6 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         if (writable.Length == 0) return null;
         string target = Any(writable);
         int blocks = _model.Volumes[target].Blocks.Length;
-        if (kind is >= 42 and < 52) return Rare(all, target, Any);
         if (kind >= 66 && all.Length < 10) return new VolumeStep(VolumeStepKind.Snapshot, target, $"s{_names++}");
         if (kind >= 61) return new VolumeStep(VolumeStepKind.Resize, target, At: random.Next(6));
         if (blocks == 0) return null;
@@ -152,43 +119,12 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         {
             // Whole clusters as a rule, so that some are given back.
             int first = random.Next(blocks / ClusterBlocks), clusters = 1 + random.Next((blocks / ClusterBlocks) - first);
-            bool unmap = random.Next(2) == 0 && _blobs[target] is { Parent: null, ExternalSnapshotId: null };
+            bool unmap = random.Next(2) == 0 && _blobs[target].Parent is null;
             return random.Next(4) > 0 || unmap ? new VolumeStep(unmap ? VolumeStepKind.Unmap : VolumeStepKind.Zero, target, At: first * ClusterBlocks, Count: clusters * ClusterBlocks)
                 : new VolumeStep(VolumeStepKind.Zero, target, At: random.Next(blocks), Count: 1);
         }
         int at = random.Next(blocks);
         return new VolumeStep(VolumeStepKind.Write, target, At: at, Count: 1 + random.Next(Math.Min(blocks - at, random.Next(3) == 0 ? 3 * ClusterBlocks : 4)), Value: ++_value << 8 | 1);
-    }
-
-    private VolumeStep? Rare(string[] all, string target, Func<string[], string> any)
-    {
-        string[] snapshots = [.. all.Where(name => _blobs[name].IsReadOnly)];
-        int kind = random.Next(12);
-        if (kind < 3) return new VolumeStep(VolumeStepKind.Note, target, Value: ++_value);
-        if (kind < 5) return new VolumeStep(VolumeStepKind.SetOutside, target);
-        if (kind < 7) return all.Length < 10 ? new VolumeStep(VolumeStepKind.CloneOutside, "", $"e{_names++}") : null;
-        if (kind == 7) return new VolumeStep(VolumeStepKind.ReadOnly, target);
-        if (snapshots.Length == 0) return null;
-        return kind == 8 ? new VolumeStep(VolumeStepKind.ShallowCopy, any(snapshots)) : new VolumeStep(VolumeStepKind.SetParent, target, any(snapshots));
-    }
-
-    /// <summary>What is a volume's own stays when its parent changes.</summary>
-    private bool[] OwnOf(string name) => [.. Enumerable.Range(0, _model.Volumes[name].Blocks.Length).Select(i => _blobs[name].Map[i / ClusterBlocks] != 0)];
-
-    private async Task ShallowCopyAsync(string name)
-    {
-        var target = await host.OnAppAsync(() => Task.FromResult(host.Registry.Open(_target, write: true, static (_, _, _) => { })));
-        uint told = 0;
-        await host.OnAppAsync(async () =>
-        {
-            await _store.ShallowCopyAsync(_blobs[name], target, done => told = done);
-            target.Close();
-        });
-        Assert.Equal(_blobs[name].AllocatedClusters, told);
-        bool[] own = OwnOf(name);
-        await using var client = await host.OpenAsync(_target, write: false);
-        for (int i = 0; i < own.Length; i++)
-            if (own[i]) Assert.True(Filled(await client.ReadBytesAsync((ulong)i, 1), _model.Volumes[name].Blocks[i][^1]), $"block {i} of {name} is copied otherwise, after:\n{Text(Steps)}");
     }
 
     /// <summary>False when the store refused it, as it may for want of space.</summary>
@@ -221,32 +157,13 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
                     await HideAsync(step.Name);
                     await host.OnAppAsync(() => _store.ResizeAsync(_blobs[step.Name], (uint)step.At));
                     return true;
-                case VolumeStepKind.SetParent:
-                    step.Own = OwnOf(step.Name);
-                    await host.OnAppAsync(() => _store.SetParentAsync(_blobs[step.Name], _blobs[step.Other]));
-                    return true;
-                case VolumeStepKind.SetOutside:
-                    step.Own = OwnOf(step.Name);
-                    await host.OnAppAsync(() => _store.SetExternalParentAsync(_blobs[step.Name], s_outsideId, _outside!));
-                    return true;
-                case VolumeStepKind.CloneOutside:
-                    uint clusters = (uint)((VolumeModel.OutsideBlocks + ClusterBlocks - 1) / ClusterBlocks);
-                    _blobs[step.Other] = await host.OnAppAsync(() => _store.CreateBlobAsync(new BlobOptions { ClusterCount = clusters, ExternalSnapshotId = s_outsideId, Xattrs = [Named(step.Other)] }));
-                    return true;
-                case VolumeStepKind.Note:
-                    byte[] note = new byte[3000];
-                    BinaryPrimitives.WriteUInt64LittleEndian(note, step.Value);
-                    await host.OnAppAsync(() => _store.SetXattrsAsync(_blobs[step.Name], ("note", note)));
-                    return true;
-                case VolumeStepKind.ShallowCopy: await ShallowCopyAsync(step.Name); return true;
-                case VolumeStepKind.ReadOnly: await host.OnAppAsync(() => _store.SetReadOnlyAsync(_blobs[step.Name])); return true;
                 case VolumeStepKind.Reload: await ReloadAsync(); return true;
                 case VolumeStepKind.Flush when _model.Volumes.FirstOrDefault(pair => pair.Value.Blocks.Length > 0).Key is { } any: return await IoAsync(step with { Name = any });
                 case VolumeStepKind.Flush: return false;
                 default: return await IoAsync(step);
             }
         }
-        catch (SpindleException e) when (e.Errno is Errno.ENOSPC or Errno.EBUSY or Errno.EINVAL or Errno.EEXIST && step.Kind is not VolumeStepKind.Reload)
+        catch (SpindleException e) when (e.Errno is Errno.ENOSPC or Errno.EBUSY or Errno.EINVAL && step.Kind is not VolumeStepKind.Reload)
         {
             return false;
         }
@@ -299,7 +216,7 @@ internal sealed class VolumeRun(TestHost host, PowerCutDisk disk, Random random,
         await host.OnAppAsync(async () =>
         {
             await _store.UnloadAsync();
-            _store = await Spindle.Blobs.Blobstore.LoadAsync(_descriptor, host.Environment.Memory, default, Resolver);
+            _store = await Spindle.Blobs.Blobstore.LoadAsync(_descriptor, host.Environment.Memory);
         });
         _blobs.Clear();
         foreach (var blob in _store.Blobs) _blobs[StoredImage.NameOf(blob.Record)] = blob;

@@ -13,11 +13,4 @@ public sealed class ContractHost() : TestHost(new TestHostOptions { Ring = Syste
         await StartAsync();
         Modules = await ModuleHarness.StartAsync(this);
     }
-
-    // Connections that tests left would be lost under the driver's hands.
-    async ValueTask IAsyncDisposable.DisposeAsync()
-    {
-        await OnAppAsync(() => Modules.Nvme.Module.StopAsync(CancellationToken.None));
-        await DisposeAsync();
-    }
 }

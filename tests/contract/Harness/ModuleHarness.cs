@@ -6,9 +6,7 @@ using Spindle.Bdev.Gpt;
 using Spindle.Bdev.Lvol;
 using Spindle.Bdev.Malloc;
 using Spindle.Bdev.Null;
-using Spindle.Bdev.Nvme;
 using Spindle.Bdev.Passthru;
-using Spindle.Bdev.Raid;
 using Spindle.Bdev.Split;
 using Spindle.Bdev.ZoneBlock;
 using Spindle.Modules;
@@ -30,12 +28,10 @@ public sealed class ModuleHarness
     public TestModule Crypto { get; private set; } = null!;
     public TestModule Gpt { get; private set; } = null!;
     public TestModule Lvol { get; private set; } = null!;
-    public TestModule Raid { get; private set; } = null!;
     public TestModule Split { get; private set; } = null!;
     public TestModule Delay { get; private set; } = null!;
     public TestModule Error { get; private set; } = null!;
     public TestModule ZoneBlock { get; private set; } = null!;
-    public TestModule Nvme { get; private set; } = null!;
     public PassthruModule PassthruModule { get; } = new();
 
     public static async Task<ModuleHarness> StartAsync(ContractHost host)
@@ -50,12 +46,10 @@ public sealed class ModuleHarness
         harness.Crypto = await host.AddModuleAsync(new CryptoModule());
         harness.Gpt = await host.AddModuleAsync(new GptModule());
         harness.Lvol = await host.AddModuleAsync(new LvolModule());
-        harness.Raid = await host.AddModuleAsync(new RaidModule());
         harness.Split = await host.AddModuleAsync(new SplitModule());
         harness.Delay = await host.AddModuleAsync(new DelayModule());
         harness.Error = await host.AddModuleAsync(new ErrorModule());
         harness.ZoneBlock = await host.AddModuleAsync(new ZoneBlockModule());
-        harness.Nvme = await host.AddModuleAsync(new NvmeModule());
         return harness;
     }
 

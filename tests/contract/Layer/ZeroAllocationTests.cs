@@ -19,11 +19,6 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
     [InlineData("malloc, interleaved metadata hidden")]
     [InlineData("malloc, separate metadata hidden")]
     [InlineData("lvol on malloc")]
-    [InlineData("raid0 of malloc")]
-    [InlineData("raid1 of malloc")]
-    [InlineData("concat of malloc")]
-    [InlineData("nvme over tcp")]
-    [InlineData("nvme over tcp with digests")]
     [Trait("Category", "Slow")]
     public async Task A_million_ios_allocate_nothing(string stack)
     {
@@ -36,20 +31,10 @@ public sealed class ZeroAllocationTests(ContractHost host) : BdevTest(host)
                 NumBlocks = stack.StartsWith("lvol", StringComparison.Ordinal) ? 131072ul : 65536,
                 BlockSize = 512, MdSize = hides ? 8u : 0, DifType = hides ? 1 : 0, MdInterleave = stack.Contains("interleaved", StringComparison.Ordinal),
             });
-        if (stack.StartsWith("nvme", StringComparison.Ordinal))
-        {
-            Track(subject.Name);
-            subject = await Subjects.NvmeAsync(Host, 65536, 512, digests: stack.EndsWith("digests", StringComparison.Ordinal), keepAliveMilliseconds: 0);
-        }
         if (stack.StartsWith("passthru", StringComparison.Ordinal)) subject = await Subjects.PassthruAsync(Host, subject);
         if (stack.StartsWith("crypto", StringComparison.Ordinal)) subject = await Subjects.CryptoAsync(Host, subject);
         // Thick: the first write to a cluster of a thin one is the control plane's.
         if (stack.StartsWith("lvol", StringComparison.Ordinal)) subject = await Subjects.LvolAsync(Host, subject, thin: false, mebibytes: 32);
-        if (stack.EndsWith("of malloc", StringComparison.Ordinal))
-        {
-            string level = stack.Split(' ')[0];
-            subject = await Subjects.RaidAsync(Host, level, level == "raid1" ? 0 : 64, false, subject, await Subjects.MallocAsync(Host, new() { NumBlocks = 65536, BlockSize = 512 }));
-        }
         foreach (string below in subject.Below) Track(below);
         Track(subject.Name);
         if (stack.EndsWith("counted", StringComparison.Ordinal))

@@ -200,15 +200,3 @@ public sealed class Cloned_lvol(ContractHost host) : BdevContract(host)
     protected override async Task<BdevSubject> CreateAsync() =>
         await Subjects.LvolAsync(Host, await Subjects.MallocAsync(Host, new() { NumBlocks = 4 * Blocks, BlockSize = 512 }), thin: true, clone: true);
 }
-
-/// <summary>NVMe/TCP to Spindle's own target on malloc.</summary>
-public sealed class Nvme_over_tcp(ContractHost host) : BdevContract(host)
-{
-    protected override Task<BdevSubject> CreateAsync() => Subjects.NvmeAsync(Host, Blocks, 512, digests: false);
-}
-
-/// <summary>NVMe/TCP with both digests.</summary>
-public sealed class Nvme_over_tcp_with_digests(ContractHost host) : BdevContract(host)
-{
-    protected override Task<BdevSubject> CreateAsync() => Subjects.NvmeAsync(Host, Blocks, 4096, digests: true);
-}

@@ -24,7 +24,7 @@ public sealed class MeasuredHost : IAsyncLifetime
         _host = await SpindleHost.StartAsync(new SpindleHostOptions
         {
             ModuleFolders = [Path.Combine(Repository.Root, "artifacts", "modules")],
-            Modules = [.. new[] { "bdev-null", "bdev-malloc", "bdev-passthru", "bdev-aio", "bdev-lvol", "frontend-nvmf", "tool-bdevperf", "tool-nvmeperf" }
+            Modules = [.. new[] { "bdev-null", "bdev-malloc", "bdev-passthru", "bdev-aio", "frontend-nvmf", "tool-bdevperf", "tool-nvmeperf" }
                 .Select(name => new Spindle.Host.Manifests.AppModule(name))],
         });
         await using (var file = File.Create(_file)) file.SetLength(64 << 20);
@@ -33,11 +33,6 @@ public sealed class MeasuredHost : IAsyncLifetime
         await CallAsync("bdev_malloc_create", """{ "name": "base", "num_blocks": 16384, "block_size": 4096 }""");
         await CallAsync("bdev_malloc_create", """{ "name": "served", "num_blocks": 16384, "block_size": 4096 }""");
         await CallAsync("bdev_passthru_create", """{ "name": "passthru", "base_bdev_name": "base" }""");
-        await CallAsync("bdev_malloc_create", """{ "name": "volumes", "num_blocks": 20480, "block_size": 4096 }""");
-        await CallAsync("bdev_lvol_create_lvstore", """{ "bdev_name": "volumes", "lvs_name": "vg", "cluster_sz": 1048576 }""");
-        await CallAsync("bdev_lvol_create", """{ "lvs_name": "vg", "lvol_name": "thick", "size_in_mib": 32 }""");
-        await CallAsync("bdev_lvol_create", """{ "lvs_name": "vg", "lvol_name": "base", "size_in_mib": 16 }""");
-        await CallAsync("bdev_lvol_snapshot", """{ "lvol_name": "vg/base", "snapshot_name": "snapshot" }""");
         await CallAsync("bdev_aio_create", $$"""{ "name": "aio", "filename": "{{_file}}", "block_size": 4096 }""");
         await CallAsync("nvmf_create_transport", """{ "trtype": "TCP" }""");
         await CallAsync("nvmf_create_subsystem", $$"""{ "nqn": "{{Nqn}}", "allow_any_host": true }""");
@@ -59,7 +54,7 @@ public sealed class MeasuredHost : IAsyncLifetime
     {
         var parts = scenario.Split('/');
         bool overTcp = parts[0] == "nvmf";
-        string bdev = overTcp ? "served" : parts[1].Replace(':', '/'); // a volume's alias has a slash
+        string bdev = overTcp ? "served" : parts[1];
         var tool = _host.Modules.Find(overTcp ? "tool-nvmeperf" : "tool-bdevperf")!;
         if (tool.PreparationCompleted is { } prepared) await prepared;
         string[] arguments = [.. overTcp ? ["--address", $"127.0.0.1:{_port}", "--nqn", Nqn] : new[] { "--bdev", bdev }, "--rw", parts[2], "--qd", parts[3][1..], "--json"];

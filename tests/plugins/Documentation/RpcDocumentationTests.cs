@@ -44,7 +44,6 @@ public sealed class RpcDocumentationTests(RpcDeclarations declarations) : IClass
     private static readonly string[] s_knownDifferences =
     [
         "accel_crypto_key_create: `key` may be left out", // it may come from a file
-        "bdev_raid_create: `base_bdevs` is of type array, not string", // as SPDK reads it; its schema says string
         "nvmf_create_transport: without `masked_fuses`",
         "nvmf_create_transport: without `masked_oncs`",
         "nvmf_set_config: `admin_cmd_passthru` is of type object, not array", // as SPDK reads it; its schema says array
